@@ -1,0 +1,61 @@
+"""A whole constraint in one function: for scripts, before there is a package."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from tain.catalogue import register
+from tain.component import Component
+from tain.constraints import Constraint
+
+__all__ = ["constraint"]
+
+
+def constraint(name: str, *, event_ndim: int) -> Callable[[Callable[..., Tensor]], Constraint]:
+    """Make a function of samples, x (B, *S) to distances (B,), a constraint with a name in the catalogue.
+
+    Further arguments of the function, with annotations and defaults, become the constraint's configuration.
+
+    Args:
+        name: how TOML files and the command line call it.
+        event_ndim: number of trailing dimensions that one sample has.
+
+    Returns:
+        The constraint with its defaults, in place of the function. Calling it still gives the distance.
+
+    Example:
+        >>> import torch, tain
+        >>> @tain.constraint("unit-flux", event_ndim=1)
+        ... def unit_flux(x, total: float = 1.0):
+        ...     return (x.sum(-1) - total).abs()
+        >>> unit_flux.distance(torch.tensor([[0.5, 0.25]]))
+        tensor([0.2500])
+        >>> tain.create("constraint", "unit-flux", total=0.75).contains(torch.tensor([[0.5, 0.25]]))
+        tensor([True])
+    """
+
+    def decorate(function: Callable[..., Tensor]) -> Constraint:
+        first, *others = inspect.signature(function, eval_str=True).parameters.values()
+
+        def __init__(self: Any, **values: Any) -> None:  # noqa: N807 (it becomes the class's constructor)
+            Constraint.__init__(self)
+            self.values = values
+
+        keywords = [argument.replace(kind=argument.KEYWORD_ONLY) for argument in others]
+        __init__.__signature__ = inspect.Signature([first.replace(name="self"), *keywords])  # type: ignore[attr-defined]
+        members = {
+            "__init__": __init__,
+            "__doc__": function.__doc__,
+            "__module__": function.__module__,
+            "event_ndim": event_ndim,
+            "distance": lambda self, x: function(x, **self.values),
+        }
+        made = type(name.title().replace("-", ""), (Constraint,), members)
+        summary = (function.__doc__ or "").strip().split("\n")[0]
+        register("constraint", Component(name, made, summary=summary))
+        instance: Constraint = made()
+        return instance
+
+    return decorate

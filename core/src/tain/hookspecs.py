@@ -1,0 +1,94 @@
+"""The hooks that a plugin may implement. Each returns records; none is told anything of the others. Imports no torch.
+
+A plugin is a distribution with an entry point in the group `tain` that names a module:
+
+    [project.entry-points.tain]
+    flux = "tain_flux.plugin"
+
+Import torch and the component classes inside the hook functions, so that listing plugins stays cheap.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from tain.component import Component
+
+if TYPE_CHECKING:
+    from tain.constraints import Constraint
+    from tain.mirror_maps import MirrorMap
+
+__all__ = ["ENTRY_POINT_GROUP", "hookimpl", "hookspec"]
+
+ENTRY_POINT_GROUP = "tain"
+
+hookspec: Any = pluggy.HookspecMarker("tain")
+hookimpl: Any = pluggy.HookimplMarker("tain")
+
+
+@hookspec
+def tain_constraints() -> Iterable[Component]:  # type: ignore[empty-body]
+    """The constraints that this plugin provides.
+
+    Example:
+        @tain.hookimpl
+        def tain_constraints():
+            from tain_flux.flux import Flux
+
+            yield tain.Component("flux", Flux, summary="fixed total flux")
+    """
+
+
+@hookspec
+def tain_mirror_maps() -> Iterable[Component]:  # type: ignore[empty-body]
+    """The mirror maps that this plugin provides.
+
+    Example:
+        @tain.hookimpl
+        def tain_mirror_maps():
+            from tain_flux.mirror import FluxMirror
+
+            yield tain.Component("flux-mirror", FluxMirror, summary="softmax, scaled to the flux")
+    """
+
+
+@hookspec
+def tain_generators() -> Iterable[Component]:  # type: ignore[empty-body]
+    """The generators that this plugin provides.
+
+    Example:
+        @tain.hookimpl
+        def tain_generators():
+            from tain_coupling.flow import CouplingFlow
+
+            yield tain.Component("coupling-flow", CouplingFlow, summary="a normalising flow for vectors")
+    """
+
+
+@hookspec
+def tain_solvers() -> Iterable[Component]:  # type: ignore[empty-body]
+    """The solvers that this plugin provides.
+
+    Example:
+        @tain.hookimpl
+        def tain_solvers():
+            from tain_gibbs.solver import Gibbs
+
+            yield tain.Component("gibbs", Gibbs, summary="Gibbs sampling of a posterior")
+    """
+
+
+@hookspec
+def tain_mirror_for(constraint: "Constraint") -> Iterable["MirrorMap"]:  # type: ignore[empty-body]
+    """Mirror maps that fit `constraint`, the best first; nothing if this plugin has none.
+
+    Example:
+        @tain.hookimpl
+        def tain_mirror_for(constraint):
+            from tain_flux.flux import Flux
+            from tain_flux.mirror import FluxMirror
+
+            if isinstance(constraint, Flux):
+                yield FluxMirror(constraint)
+    """
