@@ -112,9 +112,7 @@ def build_nested(base: type[Configured], values: Mapping[str, Any], place: str) 
     """A component that stands as a table within another's configuration: {"name": ..., its arguments}."""
     kind = next((kind for kind in KINDS if issubclass(base, _BASES[kind])), None)
     if kind is None or not isinstance(values.get("name"), str):
-        raise ConfigurationError(
-            f"{place} is {dict(values)!r}, but must have the name of a component under 'name'."
-        )
+        raise ConfigurationError(f"{place} is {dict(values)!r}, but must have the name of a component under 'name'.")
     return create(kind, values["name"], **{key: value for key, value in values.items() if key != "name"})
 
 
@@ -156,9 +154,7 @@ def _unknown(kind: Kind, name: str, known: list[str]) -> Exception:
                 f"({plugin.cause}). Reinstall it, or ask its authors."
             )
         if registered.status == "available":
-            return UnknownNameError(
-                f"No {kind} '{name}' is installed. Run: pip install {registered.distribution}"
-            )
+            return UnknownNameError(f"No {kind} '{name}' is installed. Run: pip install {registered.distribution}")
     message = f"No plugin provides a {kind} '{name}'.{nearest(name, known)}"
     if broken:
         message += f" Not loaded: {', '.join(broken)}; see `tain plugins`."

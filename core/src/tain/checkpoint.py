@@ -100,9 +100,7 @@ def save(model: Configured, folder: str | os.PathLike[str], notes: Mapping[str, 
     try:
         whole = configuration(model)
         parts = {key: part for key, part in whole.items() if isinstance(part, Configured)}
-        if len(parts) < len(
-            whole
-        ):  # it has settings of its own as well, so it cannot be told by its parts alone
+        if len(parts) < len(whole):  # it has settings of its own as well, so it cannot be told by its parts alone
             parts = {}
         sums = {}
         for key, part in (parts or {"model": model}).items():
@@ -149,9 +147,7 @@ def load(folder: str | os.PathLike[str]) -> Any:
         if not path.is_file():
             raise CheckpointError(f"{path}: is missing. Copy the whole model folder.")
         if _sha256(path) != expected:
-            raise CheckpointError(
-                f"{path}: differs from its sha256 sum in {MANIFEST}. Copy the folder again."
-            )
+            raise CheckpointError(f"{path}: differs from its sha256 sum in {MANIFEST}. Copy the folder again.")
         parts[key] = load_component(path)
     if manifest["whole"]:
         return parts["model"]
@@ -180,9 +176,7 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as cause:
         raise CheckpointError(f"{path}: is no manifest of tain ({_first_line(cause)}).") from cause
     if not fits:
-        raise CheckpointError(
-            f"{path}: is no manifest of tain, or of a newer one (this one reads format {FORMAT})."
-        )
+        raise CheckpointError(f"{path}: is no manifest of tain, or of a newer one (this one reads format {FORMAT}).")
     return manifest
 
 
@@ -230,9 +224,7 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
             f"{path}: is truncated or no safetensors file ({_first_line(cause)}). Use a file that tain.save wrote."
         ) from cause
     if "tain" not in metadata:
-        raise CheckpointError(
-            f"{path}: is a safetensors file, but not one of tain (no 'tain' in its metadata)."
-        )
+        raise CheckpointError(f"{path}: is a safetensors file, but not one of tain (no 'tain' in its metadata).")
     return metadata, tensors
 
 

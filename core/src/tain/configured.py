@@ -105,7 +105,7 @@ class Configured(nn.Module):
             object.__setattr__(self, "_configuration", values)
             constructor(self, **values)
 
-        cls.__init__ = checked  # type: ignore[method-assign]
+        cls.__init__ = checked  # type: ignore[method-assign, assignment]
 
 
 def parameters(component: type) -> tuple[Parameter, ...]:
@@ -115,7 +115,7 @@ def parameters(component: type) -> tuple[Parameter, ...]:
         ConfigurationError: the constructor takes `*args` or `**kwargs`, which nobody could record or check.
     """
     found = []
-    if component.__init__ is nn.Module.__init__:  # type: ignore[misc]
+    if component.__init__ is nn.Module.__init__:  # type: ignore[misc]  # mypy distrusts __init__ of a class value
         return ()
     for argument in list(inspect.signature(component.__init__, eval_str=True).parameters.values())[1:]:
         if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
@@ -151,9 +151,7 @@ def bind(component: type, values: Mapping[str, Any], owner: str | None = None) -
     for name, parameter in declared.items():
         if name not in values and parameter.required:
             meaning = f" ({parameter.field.help})" if parameter.field.help else ""
-            raise ConfigurationError(
-                f"{owner}: '{name}'{meaning} is missing. Give it a {parameter.type_name}."
-            )
+            raise ConfigurationError(f"{owner}: '{name}'{meaning} is missing. Give it a {parameter.type_name}.")
         value = values.get(name, parameter.default)
         complete[name] = (
             value

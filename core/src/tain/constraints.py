@@ -103,22 +103,16 @@ class Constraint(Configured, abc.ABC):
         """
         name, shape = type(self).__name__, tuple(x.shape)
         if not x.is_floating_point():
-            raise ShapeError(
-                f"{name}: samples have dtype {x.dtype}, but must be floating point. Use x.float()."
-            )
+            raise ShapeError(f"{name}: samples have dtype {x.dtype}, but must be floating point. Use x.float().")
         if x.ndim != self.event_ndim + 1:
             raise ShapeError(
                 f"{name}: samples have shape {shape}, but must have one batch dimension and {self.event_ndim} more."
             )
         if self.event_shape is not None and shape[1:] != self.event_shape:
-            raise ShapeError(
-                f"{name}: samples have shape {shape}, but must have (B, {_joined(self.event_shape)})."
-            )
+            raise ShapeError(f"{name}: samples have shape {shape}, but must have (B, {_joined(self.event_shape)}).")
 
     def extra_repr(self) -> str:
-        return ", ".join(
-            f"{key}={_short(value)}" for key, value in getattr(self, "_configuration", {}).items()
-        )
+        return ", ".join(f"{key}={_short(value)}" for key, value in getattr(self, "_configuration", {}).items())
 
 
 class Projectable(Constraint):

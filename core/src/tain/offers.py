@@ -14,9 +14,7 @@ _BEST_FIRST: tuple[type[MirrorMap], ...] = (Legendre, Projective, Learned, Mirro
 def offers(constraint: Constraint) -> tuple[MirrorMap, ...]:
     """All mirror maps offered for a constraint, the best first: bijections, then projections, then learned ones."""
     found = [mirror for _, mirror in host().offers(constraint)]
-    return tuple(
-        sorted(found, key=lambda mirror: next(i for i, c in enumerate(_BEST_FIRST) if isinstance(mirror, c)))
-    )
+    return tuple(sorted(found, key=lambda mirror: next(i for i, c in enumerate(_BEST_FIRST) if isinstance(mirror, c))))
 
 
 def mirror_for(constraint: Constraint) -> MirrorMap:
@@ -33,12 +31,8 @@ def mirror_for(constraint: Constraint) -> MirrorMap:
     found = offers(constraint)
     if found:
         return found[0]
-    installed = {
-        plugin.distribution for plugin in host().plugins if plugin.status == "loaded" and plugin.module
-    }
-    missing = [
-        r.distribution for r in registry() if r.status == "available" and r.distribution not in installed
-    ]
+    installed = {plugin.distribution for plugin in host().plugins if plugin.status == "loaded" and plugin.module}
+    missing = [r.distribution for r in registry() if r.status == "available" and r.distribution not in installed]
     hint = f" Not installed: {', '.join(missing)} (pip install NAME)." if missing else ""
     raise NoMirrorMapError(
         f"No installed plugin offers a mirror map for {type(constraint).__name__} "

@@ -58,9 +58,7 @@ class PluginHost:
         environment: where TAIN_BLOCK and TAIN_PREFER are read, by default the process's.
     """
 
-    def __init__(
-        self, found: Iterable[EntryPoint] | None = None, environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, found: Iterable[EntryPoint] | None = None, environment: Mapping[str, str] | None = None) -> None:
         environment = os.environ if environment is None else environment
         self._blocked = _names(environment.get("TAIN_BLOCK", ""))
         self.preferred = _names(environment.get("TAIN_PREFER", ""))
@@ -108,9 +106,7 @@ class PluginHost:
             self._manager.register(plugin.module, name=f"{distribution}:{entry.name}")
             for caller in self._manager.get_hookcallers(plugin.module) or ():
                 if not caller.has_spec():
-                    raise LookupError(
-                        f"'{caller.name}' is no hook of tain.{nearest(caller.name, _hook_names())}"
-                    )
+                    raise LookupError(f"'{caller.name}' is no hook of tain.{nearest(caller.name, _hook_names())}")
         except (Exception, SystemExit) as cause:
             self._break(plugin, cause)
         return plugin
@@ -132,9 +128,7 @@ class PluginHost:
             if not isinstance(record, Component) or not issubclass(record.target, base_of(kind)):
                 given = record if not isinstance(record, Component) else record.target
                 wanted = f"tain.Component records of {base_of(kind).__name__} classes"
-                self._break(
-                    plugin, TypeError(f"returned {given!r} instead of {wanted}"), during=HOOK_OF_KIND[kind]
-                )
+                self._break(plugin, TypeError(f"returned {given!r} instead of {wanted}"), during=HOOK_OF_KIND[kind])
                 return
         plugin._components[kind] = tuple(records)
 
