@@ -11,32 +11,83 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tain.catalogue import Entry, create, entries, find, host, identify, register
-    from tain.checkpoint import load, save
-    from tain.component import Component, Kind
-    from tain.configured import Configured, Field, configuration, parameters
-    from tain.constraints import Constraint, Explanation, Interior, Projectable, Residual, Retractable
-    from tain.errors import (
-        BrokenPluginError,
-        CheckpointError,
-        ConfigurationError,
-        DataError,
-        DuplicateNameError,
-        MissingCapabilityError,
-        NoMirrorMapError,
-        OutsideSetError,
-        ShapeError,
-        TainError,
-        TrainingError,
-        UnknownNameError,
+    from tain.catalogue import (
+        Entry as Entry,
+        create as create,
+        entries as entries,
+        find as find,
+        host as host,
+        identify as identify,
+        register as register,
     )
-    from tain.functions import constraint
-    from tain.generators import Denoiser, Density, Generator
-    from tain.hookspecs import hookimpl
-    from tain.mirror_maps import Learned, Legendre, MirrorMap, Projective
-    from tain.mirrored import Mirrored
-    from tain.offers import mirror_for, offers
-    from tain.solvers import Fit, Posterior, Problem, Solution, Solver, Target
+    from tain.checkpoint import (
+        load as load,
+        save as save,
+    )
+    from tain.component import (
+        Component as Component,
+        Kind as Kind,
+    )
+    from tain.configured import (
+        Configured as Configured,
+        Field as Field,
+        configuration as configuration,
+        parameters as parameters,
+    )
+    from tain.constraints import (
+        Constraint as Constraint,
+        Explanation as Explanation,
+        Interior as Interior,
+        Projectable as Projectable,
+        Residual as Residual,
+        Retractable as Retractable,
+    )
+    from tain.errors import (
+        BrokenPluginError as BrokenPluginError,
+        CheckpointError as CheckpointError,
+        ConfigurationError as ConfigurationError,
+        DataError as DataError,
+        DuplicateNameError as DuplicateNameError,
+        MissingCapabilityError as MissingCapabilityError,
+        NoMirrorMapError as NoMirrorMapError,
+        OutsideSetError as OutsideSetError,
+        ShapeError as ShapeError,
+        TainError as TainError,
+        TrainingError as TrainingError,
+        UnknownNameError as UnknownNameError,
+    )
+    from tain.functions import (
+        constraint as constraint,
+    )
+    from tain.generators import (
+        Denoiser as Denoiser,
+        Density as Density,
+        Generator as Generator,
+    )
+    from tain.hookspecs import (
+        hookimpl as hookimpl,
+    )
+    from tain.mirror_maps import (
+        Learned as Learned,
+        Legendre as Legendre,
+        MirrorMap as MirrorMap,
+        Projective as Projective,
+    )
+    from tain.mirrored import (
+        Mirrored as Mirrored,
+    )
+    from tain.offers import (
+        mirror_for as mirror_for,
+        offers as offers,
+    )
+    from tain.solvers import (
+        Fit as Fit,
+        Posterior as Posterior,
+        Problem as Problem,
+        Solution as Solution,
+        Solver as Solver,
+        Target as Target,
+    )
 
 _HOME = {
     "catalogue": "Entry create entries find host identify register",
@@ -56,7 +107,7 @@ _HOME = {
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
-__all__ = sorted(_MODULE_OF)  # noqa: PLE0605 (the table above is the one list of names)
+__all__ = sorted(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:

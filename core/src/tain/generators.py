@@ -37,7 +37,14 @@ class Generator(Configured, abc.ABC):
 
 
 class Denoiser(Generator):
-    """Capability: a diffusion model, y_t = alpha(t) y_0 + sigma(t) noise, that tells the mean of y_0 given y_t."""
+    """Capability: a diffusion model that tells the mean of y_0 given y_t = alpha(t) y_0 + sigma(t) scale noise.
+
+    Attributes:
+        scale: standard deviation of the noise in each entry where sigma is 1, shape event_shape: a generator that
+            standardises its data has noise in proportion to them.
+    """
+
+    scale: Tensor
 
     @abc.abstractmethod
     def denoise(self, y_t: Tensor, t: Tensor) -> Tensor:
@@ -49,7 +56,7 @@ class Denoiser(Generator):
 
     @abc.abstractmethod
     def sigma(self, t: Tensor) -> Tensor:
-        """The standard deviation of the noise at times t in [0, 1], same shape as t, in units of the data."""
+        """The standard deviation of the noise at times t in [0, 1], same shape as t, in units of `scale`."""
 
 
 class Density(Generator):
