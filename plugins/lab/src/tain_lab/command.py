@@ -1,0 +1,177 @@
+"""The `tain` command. Everything heavy is imported inside the subcommands, so that help answers at once."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from tain.errors import TainError
+
+__all__ = ["app", "main"]
+
+FAILURE = 2
+"""Exit code of every mistake; 1 means that `tain check` found rows that break the rule."""
+
+app = App(
+    name="tain",
+    help="Generative models whose samples keep a rule.",
+    help_epilogue="Errors are one line; add --traceback to any command to see where one comes from.",
+    version_flags=["--version"],
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; every mistake of the user is one line on the error stream and exit code 2."""
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    traceback = "--traceback" in tokens
+    tokens = [token for token in tokens if token != "--traceback"]
+    try:
+        result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    except (TainError, cyclopts.CycloptsError) as error:
+        if traceback:
+            raise
+        message = " ".join(str(error).split()) or type(error).__name__
+        print(f"tain: {message}", file=sys.stderr)
+        return FAILURE
+    except KeyboardInterrupt:
+        print("tain: stopped. The same command goes on where it was.", file=sys.stderr)
+        return 130
+    return result if isinstance(result, int) else 0
+
+
+@app.command
+def run(
+    experiment: Path,
+    *,
+    output: Path | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Train a generator under a rule, draw samples, write a report.
+
+    A run that was stopped goes on where it was when the same command is given again.
+
+    Parameters
+    ----------
+    experiment
+        TOML file of the experiment.
+    output
+        Folder of the results; results/NAME by default.
+    overwrite
+        Replace what an earlier run left in that folder.
+    """
+    from tain_lab.run import run as run_experiment
+    from tain_lab.tell import tell_evaluation
+
+    folder, evaluation = run_experiment(experiment, output, overwrite=overwrite)
+    _console().print(tell_evaluation(evaluation))
+    print(f"Report: {folder / 'report.html'}")
+    return 0
+
+
+@app.command
+def check(
+    data: Path,
+    *,
+    constraint: str | None = None,
+    set: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    columns: str | None = None,
+    tolerance: float | None = None,
+    rows: int = 10,
+) -> int:
+    """Show which rows of a table break a rule, and by how much. Exit code 1 if any does.
+
+    Parameters
+    ----------
+    data
+        Data file (CSV, Parquet, NPY, NPZ, safetensors), or the TOML file of an experiment.
+    constraint
+        Name of the rule, for a data file.
+    set
+        Configuration of the rule as key=value, for a data file; may be repeated.
+    columns
+        Names of the columns, separated by commas; all if not given.
+    tolerance
+        Distance up to which a row counts as inside. By default the rule's own in single precision, or the
+        experiment's rounding.
+    rows
+        How many of the worst rows to show.
+    """
+    from tain_lab.checking import check_table
+
+    return check_table(_console(), data, constraint, set, columns, tolerance, rows)
+
+
+@app.command
+def sample(
+    model: Path,
+    output: Path,
+    *,
+    count: int = 1000,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> int:
+    """Draw samples from a trained model.
+
+    Parameters
+    ----------
+    model
+        Folder of a model, or of a finished run.
+    output
+        File to write: CSV, Parquet, NPY, NPZ or safetensors, as its suffix tells.
+    count
+        Number of samples.
+    seed
+        Same seed, same samples.
+    overwrite
+        Replace the file if it exists.
+    """
+    from tain_lab.sampling import sample_to_file
+
+    print(sample_to_file(model, output, count, seed, overwrite=overwrite))
+    return 0
+
+
+@app.command
+def show(name: str | None = None) -> int:
+    """Show what a component is and what it can be told, or list all components.
+
+    Parameters
+    ----------
+    name
+        Name of a constraint, mirror map, generator or solver.
+    """
+    from tain_lab.tell import tell_component, tell_components
+
+    _console().print(tell_components() if name is None else tell_component(name))
+    return 0
+
+
+@app.command
+def plugins(*, json_: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+    """List the installed plugins, what they provide, and why a broken one is broken.
+
+    Parameters
+    ----------
+    json_
+        As JSON, for programs.
+    """
+    from tain_lab.tell import plugin_records, tell_plugins
+
+    if json_:
+        print(json.dumps(plugin_records(), indent=2))
+    else:
+        _console().print(tell_plugins())
+    return 0
+
+
+def _console() -> Console:
+    return Console(markup=False, highlight=False)  # what plugins and files say is shown as it is
+
+
+if __name__ == "__main__":
+    sys.exit(main())

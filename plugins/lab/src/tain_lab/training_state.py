@@ -1,0 +1,96 @@
+"""The state of training in one safetensors file, from which it goes on to the bit. Nothing is pickled."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_optimizer_state_dict,
+    set_optimizer_state_dict,
+)
+
+from tain import Generator
+from tain.atomic import write_bytes
+from tain.errors import CheckpointError, first_line
+from tain_lab.settings import Settings
+
+__all__ = ["TrainingState"]
+
+_FLAT = StateDictOptions(flatten_optimizer_state_dict=True)
+
+
+class TrainingState:
+    """Everything that training changes: step, weights, their average, the optimiser's memory, the losses so far.
+
+    Args:
+        model: the module that is trained, before any wrapper.
+        optimizer: of its parameters.
+        average: moving averages of the trained parameters, in their order.
+        settings, seed: a file of other settings or another seed is refused.
+    """
+
+    def __init__(
+        self,
+        model: Generator,
+        optimizer: torch.optim.Optimizer,
+        average: list[Tensor],
+        settings: Settings,
+        seed: int,
+    ) -> None:
+        self.model, self.optimizer, self.average = model, optimizer, average
+        self.step = 0
+        self.losses: list[float] = []
+        self._training = hashlib.sha256(repr((attrs.asdict(settings), seed)).encode()).hexdigest()
+
+    def write(self, path: Path) -> None:
+        """Write the state, atomically."""
+        optimizer: dict[str, Any] = get_optimizer_state_dict(self.model, self.optimizer, options=_FLAT)
+        tensors = {f"model:{key}": value for key, value in self.model.state_dict().items()}
+        tensors |= {f"average:{index:06d}": value for index, value in enumerate(self.average)}
+        tensors |= {f"optimizer:{key}": value for key, value in optimizer.items() if isinstance(value, Tensor)}
+        tensors["losses"] = torch.tensor(self.losses, dtype=torch.float64)
+        plain = {key: value for key, value in optimizer.items() if not isinstance(value, Tensor)}
+        record = {"step": self.step, "training": self._training, "optimizer": plain}
+        content = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+        write_bytes(path, safetensors.torch.save(content, {"tain-training": json.dumps(record)}))
+
+    def read(self, path: Path) -> None:
+        """Go back to a state that `write` wrote.
+
+        Raises:
+            CheckpointError: the file is truncated or foreign, or of a training with other settings.
+        """
+        try:
+            with safetensors.safe_open(path, framework="pt") as file:
+                record = json.loads((file.metadata() or {})["tain-training"])
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (it is no mapping)
+            if record["training"] != self._training:
+                raise CheckpointError(
+                    f"{path}: is the state of a training with other settings or another seed. Train with those, or "
+                    "remove the file to start anew."
+                )
+            self.model.load_state_dict(_under("model:", tensors))
+            saved = record["optimizer"] | _under("optimizer:", tensors)
+            set_optimizer_state_dict(self.model, self.optimizer, optim_state_dict=saved, options=_FLAT)
+            for current, averaged in zip(self.average, _under("average:", tensors).values(), strict=True):
+                current.copy_(averaged)
+            self.losses = tensors["losses"].tolist()
+            self.step = record["step"]
+        except (safetensors.SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as cause:
+            if isinstance(cause, CheckpointError):
+                raise
+            raise CheckpointError(
+                f"{path}: is truncated or no state of this training ({first_line(cause)}). Remove it to start anew."
+            ) from cause
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose keys have a prefix, without it, in the order of their keys."""
+    return {key.removeprefix(prefix): tensors[key] for key in sorted(tensors) if key.startswith(prefix)}
