@@ -3,6 +3,7 @@
 diffusers takes seconds to import, so it is imported when a schedule is first built.
 """
 
+import warnings
 from typing import Any, Literal
 
 from torch import Tensor
@@ -61,5 +62,8 @@ def sampler(name: Sampler, schedule: Schedule, prediction: Prediction, evaluatio
         made = diffusers.DDIMScheduler(clip_sample=False, set_alpha_to_one=True, **common)
     else:
         made = diffusers.DDPMScheduler(clip_sample=False, **common)
-    made.set_timesteps(evaluations)
+    with warnings.catch_warnings():
+        # diffusers passes torch tensors to numpy in a way that numpy 2 deprecates; the times come out right.
+        warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
+        made.set_timesteps(evaluations)
     return made

@@ -22,6 +22,7 @@ app = App(
     help="Generative models whose samples keep a rule.",
     help_epilogue="Errors are one line; add --traceback to any command to see where one comes from.",
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,  # main says how to go on
 )
 
 

@@ -9,6 +9,7 @@ import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import attrs
 import numpy as np
@@ -62,7 +63,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
         raise DataError(f"{path}: no such file.{nearest(path.name, _siblings(path))}")
     try:
         found = reader(path)
-    except (pyarrow.ArrowException, safetensors.SafetensorError, OSError, ValueError, EOFError) as cause:
+    except (pyarrow.ArrowException, safetensors.SafetensorError, OSError, ValueError, EOFError, BadZipFile) as cause:
         raise DataError(f"{path}: cannot be read as {path.suffix[1:].upper()} ({first_line(cause)}).") from cause
     chosen = tuple(found) if columns is None else tuple(columns)
     for name in chosen:
@@ -107,15 +108,27 @@ def write_table(path: Path, columns: Sequence[str], values: NDArray[np.floating[
 
 
 def _read_csv(path: Path) -> Columns:
-    with pyarrow.csv.open_csv(path) as head:
+    ragged: list[Any] = []
+    parsing = pyarrow.csv.ParseOptions(invalid_row_handler=lambda row: ragged.append(row) or "skip")
+    with pyarrow.csv.open_csv(path, parse_options=parsing) as head:
         names = head.schema.names
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise DataError(f"{path}: the column '{repeated[0]}' stands twice in the header. Rename one.")
     # All as text first, so that a wrong value can be named with its row.
     texts = dict.fromkeys(names, pyarrow.string())
-    options = pyarrow.csv.ConvertOptions(column_types=texts, strings_can_be_null=False)
-    table = pyarrow.csv.read_csv(path, convert_options=options)
+    table = pyarrow.csv.read_csv(
+        path,
+        read_options=pyarrow.csv.ReadOptions(use_threads=False),  # else broken rows would have no number
+        parse_options=parsing,
+        convert_options=pyarrow.csv.ConvertOptions(column_types=texts, strings_can_be_null=False),
+    )
+    if ragged:
+        row = ragged[0]
+        raise DataError(
+            f"{path}: row {row.number - 1} has {row.actual_columns} values, but the header names "
+            f"{row.expected_columns} columns. Mend the row: {row.text}"
+        )
     return {name: table.column(name) for name in names}
 
 
@@ -125,12 +138,13 @@ def _read_parquet(path: Path) -> Columns:
 
 
 def _read_npy(path: Path) -> Columns:
-    array = np.load(path, allow_pickle=False)
+    with path.open("rb") as file:  # numpy leaves a broken file open that it opened itself
+        array = np.load(file, allow_pickle=False)
     return _named_columns("", array) if array.ndim == 2 else {"0": array}
 
 
 def _read_npz(path: Path) -> Columns:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         return _all_columns({name: archive[name] for name in archive.files})
 
 
