@@ -20,7 +20,7 @@ def normal():
     return tain.create("generator", "test-normal", event_shape=(4,))
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -31,7 +31,7 @@ def dies_at(model, step):
     def loss(y, *, rng=None):
         calls.append(1)
         if len(calls) == step:
-            raise Killed
+            raise KilledError
         return real(y, rng=rng)
 
     model.loss = loss
@@ -67,7 +67,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(data):
 def test_a_stopped_training_goes_on_to_the_bit(data, tmp_path, killed_at):
     whole, stopped = normal(), normal()
     losses = fit(whole, data, SETTINGS, progress=False)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         fit(dies_at(normal(), killed_at), data, SETTINGS, checkpoint=tmp_path / "s", progress=False)
     assert (tmp_path / "s").exists() == (killed_at > 10)
     assert fit(stopped, data, SETTINGS, checkpoint=tmp_path / "s", progress=False) == losses

@@ -109,7 +109,12 @@ def write_table(path: Path, columns: Sequence[str], values: NDArray[np.floating[
 
 def _read_csv(path: Path) -> Columns:
     ragged: list[Any] = []
-    parsing = pyarrow.csv.ParseOptions(invalid_row_handler=lambda row: ragged.append(row) or "skip")
+
+    def set_aside(row: Any) -> str:
+        ragged.append(row)
+        return "skip"
+
+    parsing = pyarrow.csv.ParseOptions(invalid_row_handler=set_aside)
     with pyarrow.csv.open_csv(path, parse_options=parsing) as head:
         names = head.schema.names
     repeated = sorted({name for name in names if names.count(name) > 1})
