@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from torch import nn
 
 import tain
 from tain.randomness import generator, standard_normal
+
+settings.register_profile("tain", deadline=None)  # a busy machine is no failure
+settings.load_profile("tain")
 
 TOML = """
 seed = 3
