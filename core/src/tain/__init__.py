@@ -30,13 +30,11 @@ if TYPE_CHECKING:
     )
     from tain.configured import (
         Configured as Configured,
-        Field as Field,
         configuration as configuration,
         parameters as parameters,
     )
     from tain.constraints import (
         Constraint as Constraint,
-        Explanation as Explanation,
         Interior as Interior,
         Projectable as Projectable,
         Residual as Residual,
@@ -56,6 +54,12 @@ if TYPE_CHECKING:
         TrainingError as TrainingError,
         UnknownNameError as UnknownNameError,
     )
+    from tain.explanation import (
+        Explanation as Explanation,
+    )
+    from tain.fields import (
+        Field as Field,
+    )
     from tain.functions import (
         constraint as constraint,
     )
@@ -73,12 +77,12 @@ if TYPE_CHECKING:
         MirrorMap as MirrorMap,
         Projective as Projective,
     )
-    from tain.mirrored import (
-        Mirrored as Mirrored,
-    )
-    from tain.offers import (
+    from tain.mirror_search import (
         mirror_for as mirror_for,
         offers as offers,
+    )
+    from tain.mirrored import (
+        Mirrored as Mirrored,
     )
     from tain.solvers import (
         Fit as Fit,
@@ -93,16 +97,18 @@ _HOME = {
     "catalogue": "Entry create entries find host identify register",
     "checkpoint": "load save",
     "component": "Component Kind",
-    "configured": "Configured Field configuration parameters",
-    "constraints": "Constraint Explanation Interior Projectable Residual Retractable",
+    "configured": "Configured configuration parameters",
+    "constraints": "Constraint Interior Projectable Residual Retractable",
     "errors": "BrokenPluginError CheckpointError ConfigurationError DataError DuplicateNameError "
     "MissingCapabilityError NoMirrorMapError OutsideSetError ShapeError TainError TrainingError UnknownNameError",
+    "explanation": "Explanation",
+    "fields": "Field",
     "functions": "constraint",
     "generators": "Denoiser Density Generator",
     "hookspecs": "hookimpl",
     "mirror_maps": "Learned Legendre MirrorMap Projective",
+    "mirror_search": "mirror_for offers",
     "mirrored": "Mirrored",
-    "offers": "mirror_for offers",
     "solvers": "Fit Posterior Problem Solution Solver Target",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}

@@ -2,24 +2,31 @@
 
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 
-__all__ = ["write_bytes", "write_text"]
+__all__ = ["beside", "write_bytes", "write_text"]
+
+
+def beside(path: Path) -> Path:
+    """A new hidden name in the folder of `path`, to write under before renaming to `path`.
+
+    Not from `tempfile`, whose files only their owner may read: results are to have the permissions of any new file.
+    """
+    return path.parent / f".{path.name}.{os.urandom(4).hex()}.tmp"
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to a temporary file beside `path`, flush it to the disk, and rename it over `path`."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = beside(path)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
+            temporary.unlink()
         raise
 
 

@@ -11,28 +11,13 @@ import attrs
 
 from tain.component import KINDS, Component, Kind
 from tain.configured import Configured, bind
-from tain.constraints import Constraint
-from tain.errors import (
-    BrokenPluginError,
-    ConfigurationError,
-    DuplicateNameError,
-    UnknownNameError,
-    nearest,
-)
-from tain.generators import Generator
-from tain.mirror_maps import MirrorMap
-from tain.plugins import Plugin, PluginHost
+from tain.errors import BrokenPluginError, ConfigurationError, DuplicateNameError, UnknownNameError, nearest
+from tain.fields import shown
+from tain.kinds import base_of, kind_of, require_kind
+from tain.plugins import PROGRAM, Plugin, PluginHost
 from tain.registry import distributions_with
-from tain.solvers import Solver
 
 __all__ = ["Entry", "base_of", "build_nested", "create", "entries", "find", "host", "identify", "register"]
-
-_BASES: Mapping[Kind, type[Configured]] = {
-    "constraint": Constraint,
-    "mirror-map": MirrorMap,
-    "generator": Generator,
-    "solver": Solver,
-}
 
 
 @attrs.frozen
@@ -58,17 +43,14 @@ def host() -> PluginHost:
     return PluginHost()
 
 
-def base_of(kind: Kind) -> type[Configured]:
-    """The abstract class of a kind.
-
-    >>> base_of("constraint").__name__
-    'Constraint'
-    """
-    return _BASES[kind]
-
-
 def entries(kind: Kind | None = None) -> tuple[Entry, ...]:
-    """Everything that the working plugins provide, sorted by kind and name."""
+    """Everything that the working plugins provide, sorted by kind and name.
+
+    Raises:
+        UnknownNameError: there is no such kind.
+    """
+    if kind is not None and kind not in KINDS:
+        raise UnknownNameError(f"There is no kind of component '{kind}'.{nearest(str(kind), KINDS)}")
     kinds = KINDS if kind is None else (kind,)
     found = [Entry(k, component, plugin) for k in kinds for plugin, component in host().components(k)]
     return tuple(sorted(found, key=lambda entry: (KINDS.index(entry.kind), entry.name)))
@@ -85,12 +67,9 @@ def find(kind: Kind, name: str) -> Entry:
     known = entries(kind)
     matches = [entry for entry in known if entry.name == name]
     if len(matches) > 1:
-        matches = [entry for entry in matches if entry.plugin.distribution in host().preferred] or matches
+        matches = [entry for entry in matches if entry.plugin.is_in(host().preferred)] or matches
     if len(matches) > 1:
-        owners = ", ".join(entry.plugin.distribution for entry in matches)
-        raise DuplicateNameError(
-            f"Two plugins provide the {kind} '{name}': {owners}. Prefer one with TAIN_PREFER={matches[0].plugin.distribution}."
-        )
+        raise _clash(kind, name, [entry.plugin for entry in matches])
     if matches:
         return matches[0]
     raise _unknown(kind, name, [entry.name for entry in known])
@@ -104,31 +83,40 @@ def create(kind: Kind, name: str, /, **values: Any) -> Any:
         UnknownNameError, BrokenPluginError, DuplicateNameError: as `find`.
     """
     target = find(kind, name).target
-    bind(target, values, owner=f"{kind} '{name}'")  # so that the message says the name that the user wrote
-    return target(**values)
+    return target(**bind(target, values, owner=f"{kind} '{name}'"))  # bound here to be named as the user named it
 
 
-def build_nested(base: type[Configured], values: Mapping[str, Any], place: str) -> Any:
+def build_nested(base: type, values: Mapping[str, Any], place: str) -> Any:
     """A component that stands as a table within another's configuration: {"name": ..., its arguments}."""
-    kind = next((kind for kind in KINDS if issubclass(base, _BASES[kind])), None)
+    kind = kind_of(base)
     if kind is None or not isinstance(values.get("name"), str):
-        raise ConfigurationError(f"{place} is {dict(values)!r}, but must have the name of a component under 'name'.")
+        raise ConfigurationError(f"{place} is {shown(dict(values))}, but must have a component's name under 'name'.")
     return create(kind, values["name"], **{key: value for key, value in values.items() if key != "name"})
 
 
 def identify(component: Configured) -> Entry:
     """The catalogue entry of an object's class.
 
+    A class that was defined again, as when a notebook's cell is run twice, is still the same component: a model that
+    was trained with the earlier one can be saved.
+
     Raises:
         UnknownNameError: no plugin provides the class.
     """
-    kind = next((kind for kind in KINDS if isinstance(component, _BASES[kind])), None)
-    for entry in entries(kind):
-        if entry.target is type(component):
+    made = type(component)
+    kind = kind_of(made)
+    if kind is None:
+        raise UnknownNameError(f"{made.__name__} is no component of tain: neither {', nor '.join(KINDS)}.")
+    known = entries(kind)
+    for entry in known:
+        if entry.target is made:
+            return entry
+    for entry in known:
+        if (entry.target.__module__, entry.target.__qualname__) == (made.__module__, made.__qualname__):
             return entry
     raise UnknownNameError(
-        f"{type(component).__name__} is in no plugin, so it has no name to be reloaded by. Provide it through a hook, "
-        f"or in a script: tain.register('{kind}', tain.Component('my-name', {type(component).__name__}))."
+        f"{made.__name__} is in no plugin, so it has no name to be reloaded by. Provide it through a hook, "
+        f"or in a script: tain.register('{kind}', tain.Component('my-name', {made.__name__}))."
     )
 
 
@@ -136,26 +124,41 @@ def register(kind: Kind, component: Component) -> None:
     """Add a component of the running program to the catalogue; a later one of the same name replaces it.
 
     Raises:
-        ConfigurationError: its class is not of that kind.
+        ConfigurationError: its class is abstract or not of that kind.
     """
-    if not issubclass(component.target, base_of(kind)):
-        raise ConfigurationError(
-            f"{component.target.__name__} cannot be the {kind} '{component.name}': it is no {base_of(kind).__name__}."
-        )
+    require_kind(kind, component)
     host().register(kind, component)
 
 
+def _clash(kind: Kind, name: str, owners: list[Plugin]) -> DuplicateNameError:
+    distributions = [plugin.distribution for plugin in owners]
+    several = len(set(distributions)) == len(owners)  # else only the names of the plugins tell them apart
+    names = distributions if several else [plugin.name for plugin in owners]
+    installed = [plugin.distribution if several else plugin.name for plugin in owners if plugin.name != PROGRAM]
+    fix = f"Prefer one with TAIN_PREFER={installed[0]}" if len(installed) > 1 else "Give yours another name"
+    return DuplicateNameError(f"{len(owners)} plugins provide the {kind} '{name}': {', '.join(names)}. {fix}.")
+
+
 def _unknown(kind: Kind, name: str, known: list[str]) -> Exception:
-    broken = {plugin.distribution: plugin for plugin in host().plugins if plugin.status != "loaded"}
-    for registered in distributions_with(kind, name):
-        if plugin := broken.get(registered.distribution):
+    """Why there is no such component, as an error that says what to do."""
+    plugins = host().plugins
+    failed = [plugin for plugin in plugins if plugin.status != "loaded"]
+    registered = distributions_with(kind, name)
+    homes = {plugin.distribution for plugin in registered}
+    for plugin in failed:
+        if plugin.distribution in homes or name in (component.name for component in plugin.provided(kind)):
+            fix = "Take it out of TAIN_BLOCK." if plugin.status == "blocked" else "Reinstall it, or ask its authors."
             return BrokenPluginError(
                 f"The {kind} '{name}' comes from {plugin.distribution} {plugin.version}, which is {plugin.status} "
-                f"({plugin.cause}). Reinstall it, or ask its authors."
+                f"({plugin.cause}). {fix}"
             )
-        if registered.status == "available":
-            return UnknownNameError(f"No {kind} '{name}' is installed. Run: pip install {registered.distribution}")
+    for home in registered:
+        if home.status == "available":
+            loaded = any(plugin.distribution == home.distribution for plugin in plugins)
+            upgrade = " --upgrade" if loaded else ""
+            return UnknownNameError(f"No {kind} '{name}' is installed. Run: pip install{upgrade} {home.distribution}")
     message = f"No plugin provides a {kind} '{name}'.{nearest(name, known)}"
-    if broken:
-        message += f" Not loaded: {', '.join(broken)}; see `tain plugins`."
+    if failed:
+        causes = "; ".join(f"{plugin.distribution} is {plugin.status} ({plugin.cause})" for plugin in failed)
+        message += f" Not loaded: {causes}."
     return UnknownNameError(message)

@@ -1,88 +1,31 @@
-"""Checkpoints: one safetensors file a component, a folder with a manifest for a model. Nothing is ever unpickled.
+"""A model as a folder: a file for each of its parts, and a manifest with their sha256 sums.
 
-A component's file holds its weights and, under the one metadata key `tain`, JSON: format, kind, name, distribution,
-version and configuration. Loading goes by kind and name through the catalogue; no class path from a file is ever
-imported. A model's folder holds a file for each of its parts and `manifest.json` with their sha256 sums.
+The parts of a model are the components it was built from (the mirror map and the generator of a mirrored one); a
+model with settings or weights of its own is one part. The folder appears whole or not at all.
 """
 
 import hashlib
-import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
-from torch import Tensor
-
-from tain.atomic import write_bytes
+from tain.atomic import beside, write_text
 from tain.catalogue import create, identify
 from tain.component import KINDS
+from tain.component_file import FORMAT, load_component, reraise_with_place, save_component
 from tain.configured import Configured, configuration
-from tain.errors import CheckpointError, TainError
+from tain.errors import CheckpointError, one_line
+from tain.strict_json import dumps, loads
 
 __all__ = ["load", "load_component", "read_manifest", "save", "save_component"]
 
-FORMAT = 1
 MANIFEST = "manifest.json"
-_CONFIGURATION_PREFIX = "configuration:"
-
-
-def save_component(component: Configured, path: str | os.PathLike[str]) -> None:
-    """Write one component to a safetensors file, atomically.
-
-    Raises:
-        UnknownNameError: its class is in no plugin, so that nothing could reload it.
-    """
-    tensors: dict[str, Tensor] = dict(component.state_dict())
-    record = _describe(component, tensors)
-    entry = identify(component)
-    record |= {
-        "format": FORMAT,
-        "distribution": entry.plugin.distribution,
-        "version": entry.plugin.version,
-    }
-    contiguous = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
-    write_bytes(Path(path), safetensors.torch.save(contiguous, {"tain": json.dumps(record)}))
-
-
-def load_component(path: str | os.PathLike[str]) -> Any:
-    """Rebuild the component that `save_component` wrote, on the CPU and in its own dtype.
-
-    Raises:
-        CheckpointError: the file is missing, truncated, foreign, from a newer format, or does not fit its class.
-        UnknownNameError, BrokenPluginError: its class is not installed.
-    """
-    path = Path(path)
-    metadata, tensors = _read(path)
-    try:
-        record = json.loads(metadata["tain"])
-        if record["format"] > FORMAT:
-            raise CheckpointError(
-                f"{path}: written by a newer tain (format {record['format']}, this one reads {FORMAT})."
-            )
-        component = _build(record, tensors)
-        weights = {key: t for key, t in tensors.items() if not key.startswith(_CONFIGURATION_PREFIX)}
-        component.load_state_dict(weights, strict=True, assign=True)
-    except CheckpointError:
-        raise
-    except TainError as cause:
-        raise type(cause)(f"{path}: {cause}") from cause
-    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as cause:
-        raise CheckpointError(
-            f"{path}: does not describe a component of tain ({_first_line(cause)}). Use a file that tain.save wrote."
-        ) from cause
-    return component
 
 
 def save(model: Configured, folder: str | os.PathLike[str], notes: Mapping[str, Any] | None = None) -> None:
-    """Write a model to a new folder: a file for each part and a manifest with their sha256 sums.
-
-    The parts of a model are the components it was built from (the mirror map and the generator of a mirrored one);
-    a model without parts is one file. The folder appears whole or not at all.
+    """Write a model to a new folder.
 
     Args:
         model: any component.
@@ -90,33 +33,24 @@ def save(model: Configured, folder: str | os.PathLike[str], notes: Mapping[str, 
         notes: plain values that travel with the model, such as the names of its columns.
 
     Raises:
-        CheckpointError: the folder exists.
+        CheckpointError: the folder exists, or the model or the notes hold what a file cannot.
+        UnknownNameError: a class of the model is in no plugin, so that nothing could reload it.
     """
     folder = Path(folder)
     if folder.exists():
         raise CheckpointError(f"{folder}: exists. Choose another folder, or remove it.")
+    entry = identify(model)
+    parts = _parts(model)
+    manifest = {"format": FORMAT, "kind": entry.kind, "name": entry.name, "whole": not parts}
     folder.parent.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    staged = beside(folder)
+    staged.mkdir()
     try:
-        whole = configuration(model)
-        parts = {key: part for key, part in whole.items() if isinstance(part, Configured)}
-        if len(parts) < len(whole):  # it has settings of its own as well, so it cannot be told by its parts alone
-            parts = {}
         sums = {}
         for key, part in (parts or {"model": model}).items():
             save_component(part, staged / f"{key}.safetensors")
             sums[key] = _sha256(staged / f"{key}.safetensors")
-        entry = identify(model)
-        manifest = {
-            "format": FORMAT,
-            "kind": entry.kind,
-            "name": entry.name,
-            "whole": not parts,
-            "sha256": sums,
-            "notes": dict(notes or {}),
-        }
-        write_bytes(staged / MANIFEST, json.dumps(manifest, indent=2).encode())
-        staged.chmod(0o755)
+        write_text(staged / MANIFEST, _json({**manifest, "sha256": sums, "notes": dict(notes or {})}))
         staged.rename(folder)
     except BaseException:
         shutil.rmtree(staged, ignore_errors=True)
@@ -128,6 +62,7 @@ def load(folder: str | os.PathLike[str]) -> Any:
 
     Raises:
         CheckpointError: a file is missing, changed since it was written, truncated or foreign.
+        UnknownNameError, BrokenPluginError, DuplicateNameError: a class of the model is not at hand.
 
     Example:
         >>> import tempfile, tain
@@ -151,7 +86,10 @@ def load(folder: str | os.PathLike[str]) -> Any:
         parts[key] = load_component(path)
     if manifest["whole"]:
         return parts["model"]
-    return create(manifest["kind"], manifest["name"], **parts)
+    try:
+        return create(manifest["kind"], manifest["name"], **parts)
+    except Exception as cause:  # parts that do not fit each other
+        reraise_with_place(cause, str(folder / MANIFEST))
 
 
 def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -164,7 +102,7 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"{folder}: no {MANIFEST} in it. Give the folder that tain.save wrote.")
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = loads(path.read_bytes())
         fits = (
             manifest["format"] <= FORMAT
             and manifest["kind"] in KINDS
@@ -173,65 +111,29 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
             and isinstance(manifest["notes"], dict)
             and (not manifest["whole"] or "model" in manifest["sha256"])
         )
-    except (ValueError, KeyError, TypeError) as cause:
-        raise CheckpointError(f"{path}: is no manifest of tain ({_first_line(cause)}).") from cause
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as cause:
+        raise CheckpointError(f"{path}: is no manifest of tain ({one_line(str(cause))}).") from cause
     if not fits:
         raise CheckpointError(f"{path}: is no manifest of tain, or of a newer one (this one reads format {FORMAT}).")
     return manifest
 
 
-def _describe(component: Configured, tensors: dict[str, Tensor], path: str = "") -> dict[str, Any]:
-    """Kind, name and configuration as JSON; tensors within it are put beside the weights and referred to by key."""
-    entry = identify(component)
-
-    def plain(value: Any, key: str) -> Any:
-        if isinstance(value, Configured):
-            return {"component": _describe(value, tensors, f"{key}.")}
-        if isinstance(value, Tensor):
-            tensors[_CONFIGURATION_PREFIX + key] = value
-            return {"tensor": _CONFIGURATION_PREFIX + key}
-        if isinstance(value, tuple):
-            return [plain(element, f"{key}.{index}") for index, element in enumerate(value)]
-        return value
-
-    values = {key: plain(value, path + key) for key, value in configuration(component).items()}
-    return {"kind": entry.kind, "name": entry.name, "configuration": values}
+def _parts(model: Configured) -> dict[str, Configured]:
+    """The components that tell all of a model; empty if it has settings or weights of its own as well."""
+    whole = configuration(model)
+    parts = {key: part for key, part in whole.items() if isinstance(part, Configured)}
+    theirs = {id(tensor) for part in parts.values() for tensor in part.state_dict(keep_vars=True).values()}
+    own = any(id(tensor) not in theirs for tensor in model.state_dict(keep_vars=True).values())
+    return {} if own or len(parts) < len(whole) else parts
 
 
-def _build(record: dict[str, Any], tensors: Mapping[str, Tensor]) -> Any:
-    def value_of(stored: Any) -> Any:
-        if isinstance(stored, dict) and "component" in stored:
-            return _build(stored["component"], tensors)
-        if isinstance(stored, dict) and "tensor" in stored:
-            return tensors[stored["tensor"]]
-        if isinstance(stored, list):
-            return tuple(value_of(element) for element in stored)
-        return stored
-
-    values = {key: value_of(stored) for key, stored in record["configuration"].items()}
-    return create(record["kind"], record["name"], **values)
-
-
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such file.")
+def _json(manifest: dict[str, Any]) -> str:
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (it is no mapping)
-    except (safetensors.SafetensorError, OSError) as cause:
-        raise CheckpointError(
-            f"{path}: is truncated or no safetensors file ({_first_line(cause)}). Use a file that tain.save wrote."
-        ) from cause
-    if "tain" not in metadata:
-        raise CheckpointError(f"{path}: is a safetensors file, but not one of tain (no 'tain' in its metadata).")
-    return metadata, tensors
+        return dumps(manifest, indent=2)
+    except (TypeError, ValueError) as cause:
+        raise CheckpointError(f"The notes hold what JSON cannot ({one_line(str(cause))}). Use plain values.") from cause
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _first_line(cause: BaseException) -> str:
-    return str(cause).split("\n")[0][:200]

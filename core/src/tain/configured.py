@@ -11,52 +11,17 @@ Values are plain (bool, int, float, str, None, tuples of them, tensors) or other
 
 import functools
 import inspect
-import math
-import types
-import typing
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Union
+from typing import Any
 
 import attrs
-import torch
 from torch import Tensor, nn
 
+from tain.conversion import convert
 from tain.errors import ConfigurationError, nearest
+from tain.fields import MISSING, Field, described, split_field, type_name
 
-__all__ = ["Configured", "Field", "Parameter", "bind", "configuration", "parameters"]
-
-_MISSING = inspect.Parameter.empty
-
-
-@attrs.frozen
-class Field:
-    """What a constructor argument means and which numbers it may take.
-
-    Args:
-        help: one line on the meaning.
-        unit: physical unit, empty if none.
-        above, at_least, below, at_most: limits on a number, or on every number of a tuple.
-    """
-
-    help: str
-    unit: str = ""
-    above: float | None = None
-    at_least: float | None = None
-    below: float | None = None
-    at_most: float | None = None
-
-    def broken_limit(self, value: float) -> str | None:
-        """The limit that `value` breaks, in words, or None."""
-        limits: tuple[tuple[float | None, Callable[[float, float], bool], str], ...] = (
-            (self.above, lambda v, limit: v > limit, "above"),
-            (self.at_least, lambda v, limit: v >= limit, "at least"),
-            (self.below, lambda v, limit: v < limit, "below"),
-            (self.at_most, lambda v, limit: v <= limit, "at most"),
-        )
-        for limit, holds, words in limits:
-            if limit is not None and not holds(value, limit):
-                return f"{words} {limit:g}"
-        return None
+__all__ = ["Configured", "Field", "Parameter", "bind", "configuration", "parameters", "signature_of"]
 
 
 @attrs.frozen
@@ -70,12 +35,12 @@ class Parameter:
 
     @property
     def required(self) -> bool:
-        return self.default is _MISSING
+        return self.default is MISSING
 
     @property
     def type_name(self) -> str:
         """The type as a reader would write it."""
-        return _type_name(self.annotation)
+        return type_name(self.annotation)
 
 
 class Configured(nn.Module):
@@ -86,6 +51,10 @@ class Configured(nn.Module):
     """
 
     _configuration: dict[str, Any]
+
+    def __init__(self) -> None:
+        if "_parameters" not in self.__dict__:  # else it would forget what was assigned before super().__init__()
+            nn.Module.__init__(self)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -98,44 +67,53 @@ class Configured(nn.Module):
             if type(self).__init__ is not checked:  # reached through super().__init__() of a subclass
                 constructor(self, *args, **arguments)
                 return
-            bound = inspect.signature(constructor).bind(self, *args, **arguments)
-            bound.apply_defaults()
-            values = bind(type(self), dict(list(bound.arguments.items())[1:]))
-            nn.Module.__init__(self)
-            object.__setattr__(self, "_configuration", values)
+            values = bind(type(self), _by_name(constructor, self, args, arguments))
+            Configured.__init__(self)
+            object.__setattr__(self, "_configuration", {key: _kept(value) for key, value in values.items()})
             constructor(self, **values)
 
-        cls.__init__ = checked  # type: ignore[method-assign, assignment]
+        cls.__init__ = checked  # type: ignore[method-assign]
 
 
 def parameters(component: type) -> tuple[Parameter, ...]:
     """What the constructor of a component class takes, in order.
 
     Raises:
-        ConfigurationError: the constructor takes `*args` or `**kwargs`, which nobody could record or check.
+        ConfigurationError: the constructor takes what nobody could record or check: `*args`, `**kwargs`, arguments
+            without a name, or an annotation that means nothing at run time.
     """
     found = []
-    if component.__init__ is nn.Module.__init__:  # type: ignore[misc]  # mypy distrusts __init__ of a class value
-        return ()
-    for argument in list(inspect.signature(component.__init__, eval_str=True).parameters.values())[1:]:
-        if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
+    for argument in signature_of(component).parameters.values():
+        if argument.kind not in (argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY):
             raise ConfigurationError(
                 f"{component.__name__}: the constructor takes '{argument}', which cannot be recorded in a "
                 "checkpoint. Name every argument."
             )
-        annotation, field = argument.annotation, Field("")
-        if typing.get_origin(annotation) is typing.Annotated:
-            annotation, *notes = typing.get_args(annotation)
-            field = next((note for note in notes if isinstance(note, Field)), field)
+        annotation, field = split_field(argument.annotation, Field(""))
         found.append(Parameter(argument.name, annotation, argument.default, field))
     return tuple(found)
+
+
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a function or class, with the annotations that are strings evaluated.
+
+    Raises:
+        ConfigurationError: one of them means nothing at run time.
+    """
+    try:
+        return inspect.signature(function, eval_str=True)
+    except NameError as cause:
+        raise ConfigurationError(
+            f"{function.__name__}: an annotation cannot be evaluated ({cause}). Import its type at the top of the "
+            "module, outside of `if TYPE_CHECKING`."
+        ) from cause
 
 
 def bind(component: type, values: Mapping[str, Any], owner: str | None = None) -> dict[str, Any]:
     """The constructor arguments of `component`, checked and completed with defaults.
 
     Args:
-        component: a component class.
+        component: a component class, or an attrs record of settings (whose fields may be records again).
         values: arguments by name.
         owner: how messages name the component; its class name if not given.
 
@@ -151,12 +129,14 @@ def bind(component: type, values: Mapping[str, Any], owner: str | None = None) -
     for name, parameter in declared.items():
         if name not in values and parameter.required:
             meaning = f" ({parameter.field.help})" if parameter.field.help else ""
-            raise ConfigurationError(f"{owner}: '{name}'{meaning} is missing. Give it a {parameter.type_name}.")
+            raise ConfigurationError(
+                f"{owner}: '{name}'{meaning} is missing. Give it {described(parameter.annotation)}."
+            )
         value = values.get(name, parameter.default)
         complete[name] = (
             value
             if value is None and parameter.default is None
-            else _convert(value, parameter.annotation, parameter.field, f"{owner}: '{name}'")
+            else convert(value, parameter.annotation, parameter.field, f"{owner}: '{name}'")
         )
     return complete
 
@@ -174,93 +154,16 @@ def configuration(component: Configured) -> dict[str, Any]:
     return dict(getattr(component, "_configuration", {}))
 
 
-def _convert(value: Any, annotation: Any, field: Field, place: str) -> Any:
-    """`value` as the annotated type; plain Python annotations only, everything else is checked with isinstance."""
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if annotation is Any or annotation is _MISSING:
-        return value
-    if origin in (Union, types.UnionType):
-        return _convert_to_any(value, arguments, field, place)
-    if origin is Literal:
-        if value not in arguments:
-            raise ConfigurationError(
-                f"{place} is {value!r}, but must be one of {', '.join(map(repr, arguments))}."
-                f"{nearest(str(value), map(str, arguments))}"
-            )
-        return value
-    if annotation is None or annotation is type(None):
-        accepted = value is None
-    elif annotation is bool:
-        accepted = isinstance(value, bool)
-    elif annotation is int:
-        accepted = isinstance(value, int) and not isinstance(value, bool)
-    elif annotation is float:
-        accepted = isinstance(value, int | float) and not isinstance(value, bool)
-        value = float(value) if accepted else value
-    elif annotation is Tensor:
-        if isinstance(value, list | tuple | float | int):
-            value = torch.as_tensor(value, dtype=torch.get_default_dtype())
-        accepted = isinstance(value, Tensor)
-    elif origin is tuple and isinstance(value, list | tuple):
-        return _convert_tuple(value, arguments, field, place)
-    else:
-        expected = origin or annotation
-        if isinstance(value, Mapping) and isinstance(expected, type) and issubclass(expected, Configured):
-            from tain.catalogue import build_nested  # the catalogue needs this module first
-
-            value = build_nested(expected, value, place)
-        accepted = not isinstance(expected, type) or isinstance(value, expected)
-    if not accepted:
-        raise ConfigurationError(
-            f"{place} is {value!r} ({type(value).__name__}), but must be a {_type_name(annotation)}."
-        )
-    _check_limits(value, field, place)
-    return value
+def _by_name(constructor: Any, component: Configured, args: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call, all by name; unknown and missing ones are left for `bind` to name."""
+    signature = inspect.signature(constructor)
+    known = {key: value for key, value in arguments.items() if key in signature.parameters}
+    bound = signature.bind_partial(component, *args, **known).arguments
+    return {**dict(list(bound.items())[1:]), **arguments}
 
 
-def _convert_to_any(value: Any, choices: tuple[Any, ...], field: Field, place: str) -> Any:
-    reasons = []
-    for choice in choices:
-        try:
-            return _convert(value, choice, field, place)
-        except ConfigurationError as reason:
-            reasons.append(reason)
-    # The choice that came furthest knows best: a broken limit or element rather than a wrong type.
-    raise next((reason for reason in reasons if "must be a " not in str(reason)), reasons[0])
-
-
-def _convert_tuple(value: Any, element_types: tuple[Any, ...], field: Field, place: str) -> tuple[Any, ...]:
-    if len(element_types) == 2 and element_types[1] is Ellipsis:
-        element_types = (element_types[0],) * len(value)
-    if len(value) != len(element_types):
-        raise ConfigurationError(f"{place} has {len(value)} entries, but must have {len(element_types)}.")
-    return tuple(
-        _convert(element, kind, field, f"{place}[{index}]")
-        for index, (element, kind) in enumerate(zip(value, element_types, strict=True))
-    )
-
-
-def _check_limits(value: Any, field: Field, place: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return
-    unit = f" {field.unit}" if field.unit else ""
-    broken = "a number" if math.isnan(value) else field.broken_limit(value)
-    if broken:
-        raise ConfigurationError(f"{place} is {value}{unit}, but must be {broken}{unit}.")
-
-
-def _type_name(annotation: Any) -> str:
-    if annotation is _MISSING or annotation is Any:
-        return "value"
-    if annotation is None or annotation is type(None):
-        return "None"
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (Union, types.UnionType):
-        return " or ".join(map(_type_name, arguments))
-    if origin is Literal:
-        return " or ".join(map(repr, arguments))
-    if origin is typing.Annotated:
-        return _type_name(arguments[0])
-    if origin is tuple and arguments and arguments[-1] is Ellipsis:
-        return f"list of {_type_name(arguments[0])}"
-    return str(getattr(annotation, "__name__", annotation))
+def _kept(value: Any) -> Any:
+    """What is remembered of a value: a copy of a tensor, since training may change the one that was given."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    return tuple(map(_kept, value)) if isinstance(value, tuple) else value

@@ -6,16 +6,17 @@ constraints that can.
 """
 
 import abc
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
-import attrs
 import torch
 from torch import Tensor
 
-from tain.configured import Configured
+from tain.configured import Configured, configuration
 from tain.errors import OutsideSetError, ShapeError
+from tain.explanation import Explanation
+from tain.fields import shown
 
-__all__ = ["Constraint", "Explanation", "Interior", "Projectable", "Residual", "Retractable"]
+__all__ = ["Constraint", "Interior", "Projectable", "Residual", "Retractable"]
 
 
 class Constraint(Configured, abc.ABC):
@@ -64,17 +65,16 @@ class Constraint(Configured, abc.ABC):
 
     @final
     def contains(self, x: Tensor, tolerance: float | None = None) -> Tensor:
-        """Which samples are in the set, up to a distance of `tolerance`: booleans, shape (B,). NaN is outside."""
-        self.require_shape(x)
-        limit = self.tolerance(x.dtype) if tolerance is None else tolerance
-        return self.distance(x) <= limit
+        """Which samples are in the set, up to a distance of `tolerance`: booleans, shape (B,).
+
+        A sample with a NaN or an infinity is outside, whatever its distance.
+        """
+        return self._checked_distance(x) <= self._limit(x, tolerance)
 
     @final
-    def explain(self, x: Tensor, tolerance: float | None = None) -> "Explanation":
+    def explain(self, x: Tensor, tolerance: float | None = None) -> Explanation:
         """Which samples are outside of the set, by how much, against which tolerance."""
-        self.require_shape(x)
-        limit = self.tolerance(x.dtype) if tolerance is None else tolerance
-        distance = self.distance(x.detach())
+        distance, limit = self._checked_distance(x), self._limit(x, tolerance)
         rows = (~(distance <= limit)).nonzero().flatten()
         return Explanation(
             rule=type(self).__name__,
@@ -91,8 +91,24 @@ class Constraint(Configured, abc.ABC):
         Raises:
             OutsideSetError: names the rows, their distances and the tolerance.
         """
-        if not bool(self.contains(x, tolerance).all()):
-            raise OutsideSetError(str(self.explain(x, tolerance)))
+        explanation = self.explain(x, tolerance)
+        if explanation.rows:
+            raise OutsideSetError(str(explanation))
+
+    def _limit(self, x: Tensor, tolerance: float | None) -> float:
+        return self.tolerance(x.dtype) if tolerance is None else tolerance
+
+    def _checked_distance(self, x: Tensor) -> Tensor:
+        """The distance, NaN for samples that are not numbers throughout, which a rule may well overlook."""
+        self.require_shape(x)
+        distance = self.distance(x.detach()).detach()
+        if distance.shape != x.shape[:1]:
+            raise ShapeError(
+                f"{type(self).__name__}.distance: returned shape {tuple(distance.shape)} for {len(x)} samples, but "
+                f"must return one number a sample, ({len(x)},)."
+            )
+        finite = x.detach().unsqueeze(-1).flatten(1).isfinite().all(1)
+        return torch.where(finite, distance, torch.nan)
 
     @final
     def require_shape(self, x: Tensor) -> None:
@@ -101,7 +117,10 @@ class Constraint(Configured, abc.ABC):
         Raises:
             ShapeError: names the shape or dtype given and wanted.
         """
-        name, shape = type(self).__name__, tuple(x.shape)
+        name = type(self).__name__
+        if not isinstance(x, Tensor):
+            raise ShapeError(f"{name}: samples are a {type(x).__name__}, but must be a tensor. Use torch.as_tensor(x).")
+        shape = tuple(x.shape)
         if not x.is_floating_point():
             raise ShapeError(f"{name}: samples have dtype {x.dtype}, but must be floating point. Use x.float().")
         if x.ndim != self.event_ndim + 1:
@@ -109,10 +128,11 @@ class Constraint(Configured, abc.ABC):
                 f"{name}: samples have shape {shape}, but must have one batch dimension and {self.event_ndim} more."
             )
         if self.event_shape is not None and shape[1:] != self.event_shape:
-            raise ShapeError(f"{name}: samples have shape {shape}, but must have (B, {_joined(self.event_shape)}).")
+            wanted = ", ".join(map(str, self.event_shape))
+            raise ShapeError(f"{name}: samples have shape {shape}, but must have (B, {wanted}).")
 
     def extra_repr(self) -> str:
-        return ", ".join(f"{key}={_short(value)}" for key, value in getattr(self, "_configuration", {}).items())
+        return ", ".join(f"{key}={shown(value)}" for key, value in configuration(self).items())
 
 
 class Projectable(Constraint):
@@ -173,45 +193,3 @@ class Retractable(Constraint):
     @abc.abstractmethod
     def near_boundary(self, x: Tensor, margin: float) -> Tensor:
         """Which entries of each sample lie nearer than `margin` to the boundary: booleans, shape (B, *S)."""
-
-
-@attrs.frozen
-class Explanation:
-    """Which samples of a batch break a rule. As a string, a sentence that names the first of them.
-
-    Attributes:
-        rule: name of the rule.
-        count: number of samples looked at.
-        rows: indices of the samples outside.
-        distances: their distances to the set.
-        tolerance: the distance up to which a sample counts as inside.
-    """
-
-    rule: str
-    count: int
-    rows: tuple[int, ...]
-    distances: tuple[float, ...]
-    tolerance: float
-
-    def __str__(self) -> str:
-        if not self.rows:
-            return f"{self.rule}: all {self.count} samples are inside (tolerance {self.tolerance:.3g})."
-        worst = sorted(zip(self.rows, self.distances, strict=True), key=lambda pair: -_rank(pair[1]))[:5]
-        named = ", ".join(f"row {row} by {distance:.3g}" for row, distance in worst)
-        more = f" and {len(self.rows) - len(worst)} more" if len(self.rows) > len(worst) else ""
-        return (
-            f"{self.rule}: {len(self.rows)} of {self.count} samples are outside, the worst {named}{more} "
-            f"(tolerance {self.tolerance:.3g})."
-        )
-
-
-def _rank(distance: float) -> float:
-    return distance if distance == distance else float("inf")  # NaN is the worst of all
-
-
-def _joined(shape: tuple[int, ...]) -> str:
-    return ", ".join(map(str, shape))
-
-
-def _short(value: Any) -> str:
-    return f"tensor{tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)

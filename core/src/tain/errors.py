@@ -20,7 +20,9 @@ __all__ = [
     "TainError",
     "TrainingError",
     "UnknownNameError",
+    "first_line",
     "nearest",
+    "one_line",
 ]
 
 
@@ -73,7 +75,7 @@ class CheckpointError(TainError, ValueError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint at the known names nearest to `name`, as a sentence with a leading blank, or all of them if few.
+    """A hint at the known names nearest to `name`, as a sentence with a leading blank; if none is near, at ten of all.
 
     >>> nearest("simplx", ["simplex", "box"])
     ' Did you mean: simplex?'
@@ -82,4 +84,24 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if close:
         return f" Did you mean: {', '.join(close)}?"
-    return f" Known: {', '.join(names)}." if names else ""
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return f" Known: {', '.join(names[:10])}{more}." if names else ""
+
+
+def first_line(cause: BaseException) -> str:
+    """The first line of another library's message, short enough to stand in one of ours.
+
+    >>> first_line(ValueError("bad header\\nmore"))
+    'bad header'
+    """
+    return (str(cause).splitlines() or [type(cause).__name__])[0][:200]
+
+
+def one_line(text: str, most: int = 100) -> str:
+    """`text` on one line of at most that many characters, to stand within a message.
+
+    >>> one_line("Ball(\\n  radius=1.0\\n)")
+    'Ball( radius=1.0 )'
+    """
+    joined = " ".join(text.split())
+    return joined if len(joined) <= most else f"{joined[: most - 3]}..."

@@ -8,7 +8,9 @@ from torch import Tensor
 
 from tain.catalogue import register
 from tain.component import Component
+from tain.configured import signature_of
 from tain.constraints import Constraint
+from tain.errors import ConfigurationError
 
 __all__ = ["constraint"]
 
@@ -37,25 +39,35 @@ def constraint(name: str, *, event_ndim: int) -> Callable[[Callable[..., Tensor]
     """
 
     def decorate(function: Callable[..., Tensor]) -> Constraint:
-        first, *others = inspect.signature(function, eval_str=True).parameters.values()
+        arguments = list(signature_of(function).parameters.values())
+        if not arguments:
+            raise ConfigurationError(f"{function.__name__}: takes nothing, but must take the samples first.")
+        others = arguments[1:]
 
         def __init__(self: Any, **values: Any) -> None:  # noqa: N807 (it becomes the class's constructor)
             Constraint.__init__(self)
-            self.values = values
+            for key, value in values.items():
+                if isinstance(value, Tensor):
+                    self.register_buffer(f"value_{key}", value, persistent=False)
+                else:
+                    setattr(self, f"value_{key}", value)
 
-        keywords = [argument.replace(kind=argument.KEYWORD_ONLY) for argument in others]
-        __init__.__signature__ = inspect.Signature([first.replace(name="self"), *keywords])  # type: ignore[attr-defined]
+        def distance(self: Any, x: Tensor) -> Tensor:
+            return function(x, **{other.name: getattr(self, f"value_{other.name}") for other in others})
+
+        itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+        __init__.__signature__ = inspect.Signature([itself, *others])  # type: ignore[attr-defined]
         members = {
             "__init__": __init__,
             "__doc__": function.__doc__,
             "__module__": function.__module__,
             "event_ndim": event_ndim,
-            "distance": lambda self, x: function(x, **self.values),
+            "distance": distance,
         }
         made = type(name.title().replace("-", ""), (Constraint,), members)
+        instance: Constraint = made()
         summary = (function.__doc__ or "").strip().split("\n")[0]
         register("constraint", Component(name, made, summary=summary))
-        instance: Constraint = made()
         return instance
 
     return decorate

@@ -35,13 +35,18 @@ class Mirrored(Generator):
         super().__init__()
         self.mirror = mirror
         self.generator = generator
-        self.event_shape = mirror.primal_shape(generator.event_shape)
-        wanted = mirror.constraint.event_shape
-        if wanted is not None and self.event_shape != wanted:
-            raise ShapeError(
-                f"Mirrored: {type(generator).__name__} has event_shape {generator.event_shape}, but samples of "
-                f"{type(mirror.constraint).__name__} have mirror images of shape {mirror.mirror_shape(wanted)}."
-            )
+        self.event_shape = tuple(mirror.primal_shape(tuple(generator.event_shape)))
+        rule = mirror.constraint
+        if rule.event_shape is not None and self.event_shape != rule.event_shape:
+            wanted = f"shape {rule.event_shape}, and mirror images of shape {mirror.mirror_shape(rule.event_shape)}"
+        elif len(self.event_shape) != rule.event_ndim:
+            wanted = f"{rule.event_ndim} dimensions"
+        else:
+            return
+        raise ShapeError(
+            f"Mirrored: {type(generator).__name__} has event_shape {tuple(generator.event_shape)} and so makes samples "
+            f"of shape {self.event_shape}, but those of {type(rule).__name__} have {wanted}."
+        )
 
     def prepare(self, y: Tensor) -> None:
         self.generator.prepare(self.mirror(y))
@@ -60,12 +65,15 @@ class Mirrored(Generator):
         Raises:
             MissingCapabilityError: the mirror map is no bijection, or the generator has no density.
         """
-        for part, capability in ((self.mirror, Legendre), (self.generator, Density)):
-            if not isinstance(part, capability):
-                raise MissingCapabilityError(
-                    f"Mirrored.log_prob: {type(part).__name__} is not {capability.__name__}. The density of a "
-                    "mirrored generator needs a Legendre mirror map and a generator with a density."
-                )
-        assert isinstance(self.mirror, Legendre)
-        assert isinstance(self.generator, Density)
+        if not isinstance(self.mirror, Legendre):
+            raise _no_density(self.mirror, "a Legendre mirror map")
+        if not isinstance(self.generator, Density | Mirrored):
+            raise _no_density(self.generator, "a generator with a Density")
         return self.generator.log_prob(self.mirror(y)) + self.mirror.log_det(y)
+
+
+def _no_density(part: MirrorMap | Generator, wanted: str) -> MissingCapabilityError:
+    return MissingCapabilityError(
+        f"Mirrored.log_prob: {type(part).__name__} is not {wanted}. The density of a mirrored generator needs both a "
+        "Legendre mirror map and a generator with a Density."
+    )

@@ -1,16 +1,20 @@
 """The plugin host: finds the installed plugins, and keeps one broken plugin from breaking anything else.
 
 Every step that runs a plugin's code (import, registration, each hook call) has a guard of its own. A plugin that fails
-is kept in the list as broken, with its cause, and is not asked again. Imports no torch.
+is kept in the list as broken, with its cause, and is not asked again. Each has a pluggy manager of its own, since one
+for all looks at every plugin's attributes whenever one is asked. Imports no torch.
 
 Environment:
     TAIN_BLOCK: distributions or plugin names, separated by commas, that are not loaded.
-    TAIN_PREFER: distributions, separated by commas, that win where two provide the same name.
+    TAIN_PREFER: distributions or plugin names, separated by commas, that win where two provide the same name.
 """
 
+import functools
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points, version
+from types import ModuleType
 from typing import Any, Literal
 
 import attrs
@@ -18,9 +22,9 @@ import pluggy
 
 from tain import builtin, hookspecs
 from tain.component import Component, Kind
-from tain.errors import nearest
+from tain.errors import nearest, one_line
 
-__all__ = ["HOOK_OF_KIND", "Plugin", "PluginHost"]
+__all__ = ["HOOK_OF_KIND", "PROGRAM", "Plugin", "PluginHost"]
 
 HOOK_OF_KIND: Mapping[Kind, str] = {
     "constraint": "tain_constraints",
@@ -28,6 +32,13 @@ HOOK_OF_KIND: Mapping[Kind, str] = {
     "generator": "tain_generators",
     "solver": "tain_solvers",
 }
+PROGRAM = "(this program)"
+
+
+def _new_manager() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager("tain")
+    manager.add_hookspecs(hookspecs)
+    return manager
 
 
 @attrs.define(eq=False)
@@ -36,7 +47,7 @@ class Plugin:
 
     Attributes:
         name: of its entry point.
-        distribution, version: where it comes from.
+        distribution, version: where it comes from; the name as pip normalises it.
         status: `loaded`, `broken` or `blocked`.
         cause: why it is broken or blocked.
     """
@@ -47,11 +58,20 @@ class Plugin:
     status: Literal["loaded", "broken", "blocked"] = "loaded"
     cause: str = ""
     module: Any = None
+    _manager: pluggy.PluginManager = attrs.field(factory=_new_manager)
     _components: dict[Kind, tuple[Component, ...]] = attrs.field(factory=dict)
+
+    def is_in(self, names: frozenset[str]) -> bool:
+        """Whether it or its distribution is among `names`, as a person wrote them in an environment variable."""
+        return bool({_normal(self.name), self.distribution} & names)
+
+    def provided(self, kind: Kind) -> tuple[Component, ...]:
+        """The components that it provided when asked, even if it broke afterwards."""
+        return self._components.get(kind, ())
 
 
 class PluginHost:
-    """The plugins of one process.
+    """The plugins of one process, loaded when first asked for.
 
     Args:
         found: entry points to load, by default all of the group `tain`.
@@ -62,90 +82,116 @@ class PluginHost:
         environment = os.environ if environment is None else environment
         self._blocked = _names(environment.get("TAIN_BLOCK", ""))
         self.preferred = _names(environment.get("TAIN_PREFER", ""))
-        self._manager = pluggy.PluginManager("tain")
-        self._manager.add_hookspecs(hookspecs)
-        self.plugins: list[Plugin] = [Plugin("tain", "tain", version("tain"), module=builtin)]
-        self._manager.register(builtin)
-        entries = entry_points(group=hookspecs.ENTRY_POINT_GROUP) if found is None else found
-        for entry in sorted(entries, key=lambda e: (_origin(e)[0], e.name)):
-            self.plugins.append(self._load(entry))
+        self._plugins = [Plugin("tain", "tain", version("tain"), module=builtin)]
+        self._register(self._plugins[0])
+        self._found = found
+        self._complete = False
+
+    @property
+    def plugins(self) -> list[Plugin]:
+        """All plugins, working or not."""
+        if not self._complete:
+            self._complete = True  # at once, since a plugin that is being imported may ask the catalogue for something
+            found = entry_points(group=hookspecs.ENTRY_POINT_GROUP) if self._found is None else self._found
+            for entry in sorted(found, key=lambda e: (_origin(e), e.name)):
+                self._plugins.append(self._load(entry))
+        return self._plugins
 
     def components(self, kind: Kind) -> Iterator[tuple[Plugin, Component]]:
         """All components of one kind, with the plugins that provide them."""
         for plugin in self.plugins:
-            if plugin.status == "loaded" and kind not in plugin._components and plugin.module:
-                records = self._ask(plugin, HOOK_OF_KIND[kind])
-                self._accept(plugin, kind, records)
-            for component in plugin._components.get(kind, ()):
-                yield plugin, component
+            if plugin.status == "loaded" and plugin.module is not None and kind not in plugin._components:
+                from tain.kinds import require_components  # needs torch, so only once components are asked for
+
+                records = self._ask(plugin, HOOK_OF_KIND[kind], functools.partial(require_components, kind))
+                plugin._components[kind] = tuple(records)
+            if plugin.status == "loaded":
+                for component in plugin.provided(kind):
+                    yield plugin, component
 
     def offers(self, constraint: Any) -> Iterator[tuple[Plugin, Any]]:
         """All mirror maps that plugins offer for a constraint."""
+        from tain.kinds import require_offers
+
+        check = functools.partial(require_offers, constraint)
         for plugin in self.plugins:
-            if plugin.status == "loaded" and plugin.module:
-                for mirror in self._ask(plugin, "tain_mirror_for", constraint=constraint):
+            if plugin.status == "loaded" and plugin.module is not None:
+                for mirror in self._ask(plugin, "tain_mirror_for", check, constraint=constraint):
                     yield plugin, mirror
 
     def register(self, kind: Kind, component: Component) -> None:
         """Add a component of the running program itself; a later one of the same name replaces it."""
-        program = next((plugin for plugin in self.plugins if plugin.name == "(program)"), None)
+        program = next((plugin for plugin in self._plugins if plugin.name == PROGRAM), None)
         if program is None:
-            program = Plugin("(program)", "(this program)", "")
-            self.plugins.append(program)
-        others = tuple(c for c in program._components.get(kind, ()) if c.name != component.name)
+            program = Plugin(PROGRAM, PROGRAM, "")
+            self._plugins.append(program)
+        others = tuple(c for c in program.provided(kind) if c.name != component.name)
         program._components[kind] = (*others, component)
 
     def _load(self, entry: EntryPoint) -> Plugin:
-        distribution, release = _origin(entry)
-        plugin = Plugin(entry.name, distribution, release)
-        if {entry.name, distribution} & self._blocked:
-            plugin.status, plugin.cause = "blocked", "blocked by TAIN_BLOCK"
+        plugin = Plugin(entry.name, *_origin(entry))
+        if plugin.is_in(self._blocked):
+            plugin.status, plugin.cause = "blocked", "by TAIN_BLOCK"
             return plugin
         try:
             plugin.module = entry.load()
-            self._manager.register(plugin.module, name=f"{distribution}:{entry.name}")
-            for caller in self._manager.get_hookcallers(plugin.module) or ():
-                if not caller.has_spec():
-                    raise LookupError(f"'{caller.name}' is no hook of tain.{nearest(caller.name, _hook_names())}")
+            self._register(plugin)
         except (Exception, SystemExit) as cause:
-            self._break(plugin, cause)
+            _break(plugin, cause)
         return plugin
 
-    def _ask(self, plugin: Plugin, hook: str, **arguments: Any) -> list[Any]:
-        """What one plugin's implementation of a hook returns, drained inside the guard."""
-        others = [other for other in self._manager.get_plugins() if other is not plugin.module]
+    def _register(self, plugin: Plugin) -> None:
+        """Have pluggy check the hooks, and check what it lets pass: unknown hooks, and hooks without decorator."""
+        name, known = getattr(plugin.module, "__name__", repr(plugin.module)), _hook_names()
+        for other in self._plugins:
+            if other.module is plugin.module and other is not plugin and other.status == "loaded":
+                raise LookupError(f"{name} is already loaded, for {other.distribution}")
+        for hook in known:
+            if hasattr(plugin.module, hook) and not hasattr(getattr(plugin.module, hook), "tain_impl"):
+                raise LookupError(f"'{hook}' in {name} lacks its decorator, @tain.hookimpl")
+        plugin._manager.register(plugin.module)
+        callers = plugin._manager.get_hookcallers(plugin.module) or []
+        if not callers and not isinstance(plugin.module, ModuleType):
+            raise TypeError(f"the entry point names {one_line(name)}, which is no module or object with hooks")
+        for caller in callers:
+            if not caller.has_spec() and not all(hook.optionalhook for hook in caller.get_hookimpls()):
+                raise LookupError(f"'{caller.name}' is no hook of tain.{nearest(caller.name, known)}")
+
+    def _ask(self, plugin: Plugin, hook: str, check: Callable[[list[Any]], None], **arguments: Any) -> list[Any]:
+        """What one plugin's implementation of a hook returns, drained and checked inside the guard."""
+        records: list[Any] = []
         try:
-            answers = self._manager.subset_hook_caller(hook, remove_plugins=others)(**arguments)
-            return [record for answer in answers for record in answer]
+            for answer in getattr(plugin._manager.hook, hook)(**arguments):
+                if not isinstance(answer, Iterable):
+                    raise TypeError(f"returned {one_line(repr(answer))} instead of a list, or yielding")
+                records.extend(answer)
+            check(records)
         except (Exception, SystemExit) as cause:
-            self._break(plugin, cause, during=hook)
+            _break(plugin, cause, during=hook)
             return []
-
-    def _accept(self, plugin: Plugin, kind: Kind, records: list[Any]) -> None:
-        from tain.catalogue import base_of  # needs torch, so only once components are asked for
-
-        for record in records:
-            if not isinstance(record, Component) or not issubclass(record.target, base_of(kind)):
-                given = record if not isinstance(record, Component) else record.target
-                wanted = f"tain.Component records of {base_of(kind).__name__} classes"
-                self._break(plugin, TypeError(f"returned {given!r} instead of {wanted}"), during=HOOK_OF_KIND[kind])
-                return
-        plugin._components[kind] = tuple(records)
-
-    def _break(self, plugin: Plugin, cause: BaseException, during: str = "loading") -> None:
-        plugin.status, plugin.cause = "broken", f"{during}: {type(cause).__name__}: {cause}"
-        plugin._components.clear()
-        if plugin.module is not None and self._manager.is_registered(plugin.module):
-            self._manager.unregister(plugin.module)
-
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(name.strip() for name in text.split(",") if name.strip())
-
-
-def _origin(entry: EntryPoint) -> tuple[str, str]:
-    return (entry.dist.name, entry.dist.version) if entry.dist else ("(unknown)", "")
+        return records
 
 
 def _hook_names() -> list[str]:
     return [name for name in vars(hookspecs) if name.startswith("tain_")]
+
+
+def _break(plugin: Plugin, cause: BaseException, during: str = "loading") -> None:
+    plugin.status, plugin.cause = "broken", f"{during}: {type(cause).__name__}: {one_line(str(cause), 300)}"
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(_normal(name.strip()) for name in text.split(",") if name.strip())
+
+
+def _normal(name: str) -> str:
+    """A name of a distribution as pip compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _origin(entry: EntryPoint) -> tuple[str, str]:
+    """Distribution and version; a half-removed distribution may know neither, and Python's versions differ on that."""
+    try:
+        return _normal(entry.dist.name), entry.dist.version or ""  # type: ignore[union-attr]
+    except Exception:
+        return "(unknown)", ""

@@ -4,7 +4,6 @@ It turns "unknown name" into "install this". It is data only: nothing in it is i
 """
 
 import functools
-import tomllib
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -45,6 +44,8 @@ def registry() -> tuple[Registered, ...]:
     >>> [plugin.distribution for plugin in registry()][0]
     'tain-analytic'
     """
+    import tomllib  # only now, since most programs never need the registry
+
     text = files("tain").joinpath("registry.toml").read_text(encoding="utf-8")
     return tuple(_read(record) for record in tomllib.loads(text)["plugin"])
 
