@@ -52,6 +52,8 @@ def core_alone() -> Iterator[None]:
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A catalogue of the core and of what the test installs, before it first asks for something."""
+    for name in [name for name in sys.modules if name.startswith("tain_")]:
+        monkeypatch.delitem(sys.modules, name)  # a true plugin of that name may be imported already
     before = set(sys.modules)
     folder = tmp_path / "site"
     folder.mkdir()

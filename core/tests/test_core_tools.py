@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 import tain
 from tain import randomness, strict_json
 from tain.atomic import write_bytes, write_text
-from tain.errors import first_line, nearest, one_line
+from tain.errors import nearest, one_line
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -113,5 +113,3 @@ def test_hints_name_the_near_or_the_few():
 def test_long_text_is_cut_to_a_line():
     assert one_line("a\n  b") == "a b"
     assert one_line("x" * 200, 10) == "xxxxxxx..."
-    assert first_line(ValueError("one\ntwo")) == "one"
-    assert first_line(ValueError()) == "ValueError"

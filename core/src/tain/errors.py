@@ -20,7 +20,6 @@ __all__ = [
     "TainError",
     "TrainingError",
     "UnknownNameError",
-    "first_line",
     "nearest",
     "one_line",
 ]
@@ -86,15 +85,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
         return f" Did you mean: {', '.join(close)}?"
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
     return f" Known: {', '.join(names[:10])}{more}." if names else ""
-
-
-def first_line(cause: BaseException) -> str:
-    """The first line of another library's message, short enough to stand in one of ours.
-
-    >>> first_line(ValueError("bad header\\nmore"))
-    'bad header'
-    """
-    return (str(cause).splitlines() or [type(cause).__name__])[0][:200]
 
 
 def one_line(text: str, most: int = 100) -> str:

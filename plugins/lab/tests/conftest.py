@@ -121,7 +121,7 @@ class Normal(tain.Generator):
         return self.start + self.mean + self.log_std.exp() * noise
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def components() -> None:
     tain.register("constraint", tain.Component("test-shares", Shares))
     tain.register("mirror-map", tain.Component("test-log-ratio", LogRatio))

@@ -61,8 +61,9 @@ def test_columns_come_in_the_order_asked_for(tmp_path):
 )
 def test_a_fault_in_a_csv_file_is_named(tmp_path, content, columns, message):
     (tmp_path / "t.csv").write_text(content)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=message) as error:
         read_table(tmp_path / "t.csv", columns)
+    assert str(error.value).count("t.csv") == 1
 
 
 def test_a_missing_file_is_named_with_the_nearest(tmp_path):

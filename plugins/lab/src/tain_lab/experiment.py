@@ -28,7 +28,7 @@ import attrs
 from tain import Constraint, Field, Generator, Mirrored, MirrorMap, catalogue, create, mirror_for, parameters
 from tain.component import Kind
 from tain.configured import bind
-from tain.errors import ConfigurationError, first_line
+from tain.errors import ConfigurationError, one_line
 from tain_lab.settings import Settings
 
 __all__ = ["DataSettings", "Experiment", "SampleSettings", "read_experiment"]
@@ -118,7 +118,7 @@ def read_experiment(path: Path) -> Experiment:
     except FileNotFoundError:
         raise ConfigurationError(f"{path}: no such file.") from None
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
-        raise ConfigurationError(f"{path}: cannot be read as TOML ({first_line(cause)}).") from cause
+        raise ConfigurationError(f"{path}: cannot be read as TOML ({one_line(str(cause))}).") from cause
     experiment = Experiment(**bind(Experiment, record, owner=str(path)))
     for table in ("constraint", "generator", "mirror"):
         settings = getattr(experiment, table)

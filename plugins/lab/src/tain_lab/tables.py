@@ -22,7 +22,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from tain.atomic import write_bytes
-from tain.errors import DataError, first_line, nearest
+from tain.errors import DataError, nearest, one_line
 
 __all__ = ["FORMATS", "Table", "read_table", "write_table"]
 
@@ -63,8 +63,10 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
         raise DataError(f"{path}: no such file.{nearest(path.name, _siblings(path))}")
     try:
         found = reader(path)
+    except DataError:
+        raise
     except (pyarrow.ArrowException, safetensors.SafetensorError, OSError, ValueError, EOFError, BadZipFile) as cause:
-        raise DataError(f"{path}: cannot be read as {path.suffix[1:].upper()} ({first_line(cause)}).") from cause
+        raise DataError(f"{path}: cannot be read as {path.suffix[1:].upper()} ({one_line(str(cause))}).") from cause
     chosen = tuple(found) if columns is None else tuple(columns)
     for name in chosen:
         if name not in found:

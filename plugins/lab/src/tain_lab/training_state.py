@@ -18,7 +18,7 @@ from torch.distributed.checkpoint.state_dict import (
 
 from tain import Generator
 from tain.atomic import write_bytes
-from tain.errors import CheckpointError, first_line
+from tain.errors import CheckpointError, one_line
 from tain_lab.settings import Settings
 
 __all__ = ["TrainingState"]
@@ -87,7 +87,7 @@ class TrainingState:
             if isinstance(cause, CheckpointError):
                 raise
             raise CheckpointError(
-                f"{path}: is truncated or no state of this training ({first_line(cause)}). Remove it to start anew."
+                f"{path}: is truncated or no state of this training ({one_line(str(cause))}). Remove it to start anew."
             ) from cause
 
 
