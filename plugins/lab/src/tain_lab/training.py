@@ -91,7 +91,7 @@ def fit(
     trained.to(accelerator.device)
     trained.train()
     parameters = [p for p in trained.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.0, fused=True)
     state = TrainingState(trained, optimizer, [p.detach().clone() for p in parameters], settings, seed)
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None and path.is_file():
