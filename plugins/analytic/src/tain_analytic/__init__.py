@@ -1,0 +1,50 @@
+"""tain-analytic: sets whose mirror map mathematics gives, and those maps, exact to the edge.
+
+Five sets, `Simplex`, `Box`, `Ball`, `AffineSubspace` and `Unconstrained`, each with the map that
+`tain.mirror_for(constraint)` finds for it. The first three have Legendre maps, bijections of their interior in closed
+form; an affine subspace has its Euclidean projection; and no rule at all has the identity.
+
+A component has no dtype of its own: its constants are float64 and are cast to those of the samples at use. So float64
+samples get float64 results without a call of `.double()`, and `.float()` loses nothing.
+
+Names are loaded when first used, so that `import tain_analytic` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tain_analytic.affine import AffineProjection as AffineProjection, AffineSubspace as AffineSubspace
+    from tain_analytic.ball import Ball as Ball
+    from tain_analytic.ball_barrier import BallBarrier as BallBarrier
+    from tain_analytic.box import Box as Box
+    from tain_analytic.box_entropy import BoxEntropy as BoxEntropy
+    from tain_analytic.simplex import Simplex as Simplex
+    from tain_analytic.simplex_entropy import SimplexEntropy as SimplexEntropy
+    from tain_analytic.unconstrained import Identity as Identity, Unconstrained as Unconstrained
+
+_HOME = {
+    "affine": "AffineProjection AffineSubspace",
+    "ball": "Ball",
+    "ball_barrier": "BallBarrier",
+    "box": "Box",
+    "box_entropy": "BoxEntropy",
+    "simplex": "Simplex",
+    "simplex_entropy": "SimplexEntropy",
+    "unconstrained": "Identity Unconstrained",
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
+
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'tain_analytic' has no attribute '{name}'")
+    value = getattr(import_module(f"tain_analytic.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
