@@ -56,18 +56,22 @@ def register_rule(name: str = "rule") -> type:
     return Rule
 
 
-def test_the_core_provides_mirrored_and_nothing_else():
-    assert [(entry.kind, entry.name, entry.plugin.distribution) for entry in tain.entries()] == [
-        ("generator", "mirrored", "tain")
+def test_the_core_provides_what_joins_others_and_nothing_else():
+    assert [(entry.kind, entry.name) for entry in tain.entries()] == [
+        *(("constraint", name) for name in ("blocks", "both", "preimage")),
+        *(("mirror-map", name) for name in ("affine", "blocks-mirror", "chain")),
+        ("generator", "mirrored"),
     ]
+    assert {entry.plugin.distribution for entry in tain.entries()} == {"tain"}
     assert tain.find("generator", "mirrored").target is tain.Mirrored
 
 
 def test_entries_are_sorted_by_kind_and_name():
     for name in ("zebra", "ant"):
         register_rule(name)
-    assert [entry.name for entry in tain.entries()] == ["ant", "zebra", "mirrored"]
-    assert [entry.name for entry in tain.entries("constraint")] == ["ant", "zebra"]
+    names = [entry.name for entry in tain.entries("constraint")]
+    assert names == ["ant", "blocks", "both", "preimage", "zebra"]
+    assert [entry.name for entry in tain.entries()] == [*names, "affine", "blocks-mirror", "chain", "mirrored"]
 
 
 def test_an_unknown_name_brings_the_nearest_ones():
@@ -83,9 +87,9 @@ def test_an_unknown_name_brings_the_nearest_ones():
 
 
 def test_many_names_are_not_all_listed():
-    for index in range(30):
-        register_rule(f"n{index:02d}")
-    with pytest.raises(tain.UnknownNameError, match=r"Known: n00, n01, .* and 20 more\.$"):
+    for index in range(27):
+        register_rule(f"a{index:02d}")
+    with pytest.raises(tain.UnknownNameError, match=r"Known: a00, a01, .* and 20 more\.$"):
         tain.find("constraint", "zzzzzz")
 
 
@@ -131,7 +135,7 @@ def test_a_component_that_was_there_before_its_plugin_broke_brings_the_cause(sit
     site.add("tain-later", RULE + "\n    @tain.hookimpl\n    def tain_solvers():\n        raise ValueError('late')\n")
     tain.create("constraint", "rule")
     tain.entries("solver")
-    assert tain.entries("constraint") == ()
+    assert "rule" not in [entry.name for entry in tain.entries("constraint")]
     with pytest.raises(
         tain.BrokenPluginError, match=r"'rule' comes from tain-later 1.0, .*\(tain_solvers: ValueError: late"
     ):

@@ -232,7 +232,7 @@ def test_decorating_again_replaces_the_earlier_one():
         return again
 
     first, second = define(1), define(2)
-    assert [entry.name for entry in tain.entries("constraint")] == ["again"]
+    assert [entry.name for entry in tain.entries("constraint")].count("again") == 1
     assert type(tain.create("constraint", "again")) is type(second)
     # A model that holds the first one, trained before a notebook's cell was run again, still has a name.
     assert tain.identify(first).name == "again"
@@ -250,7 +250,7 @@ def test_decorating_again_replaces_the_earlier_one():
 def test_a_function_that_cannot_be_a_constraint_is_refused_and_not_registered(function, words):
     with pytest.raises(ConfigurationError, match=words):
         tain.constraint("odd", event_ndim=1)(function)
-    assert tain.entries("constraint") == ()
+    assert {entry.plugin.name for entry in tain.entries("constraint")} == {"tain"}
 
 
 def test_a_name_of_the_wrong_form_is_refused():
@@ -258,7 +258,7 @@ def test_a_name_of_the_wrong_form_is_refused():
         tain.constraint("Unit Flux", event_ndim=1)(lambda x: x.sum(-1))
     with pytest.raises(ConfigurationError, match="an object of Flux, but must be given a class"):
         tain.Component("flux", Flux())
-    assert tain.entries("constraint") == ()
+    assert {entry.plugin.name for entry in tain.entries("constraint")} == {"tain"}
 
 
 def test_only_classes_of_the_kind_can_be_registered():

@@ -194,9 +194,9 @@ def test_the_density_goes_through_one_mirrored_generator_within_another():
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        (tain.Mirrored(Clipping(Positive(3)), Gaussian((3,))), "Clipping is not a Legendre mirror map"),
+        (tain.Mirrored(Clipping(Positive(3)), Gaussian((3,))), "Clipping is not a bijective mirror map"),
         (tain.Mirrored(Logarithm(Positive(3)), Silent((3,))), "Silent is not a generator with a Density"),
-        (tain.Mirrored(Clipping(Positive(3)), Silent((3,))), "Clipping is not a Legendre mirror map"),
+        (tain.Mirrored(Clipping(Positive(3)), Silent((3,))), "Clipping is not a bijective mirror map"),
     ],
     ids=["mirror", "generator", "both"],
 )

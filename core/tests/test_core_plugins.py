@@ -141,7 +141,7 @@ BROKEN = {
 
 def use_everything() -> None:
     """What a program may do with the catalogue, in the presence of a broken plugin."""
-    assert [entry.name for entry in tain.entries()] in (["good", "mirrored"], ["good", "rule", "mirrored"])
+    assert [entry.name for entry in tain.entries() if entry.plugin.name != "tain"] in (["good"], ["good", "rule"])
     good = tain.create("constraint", "good")
     assert tain.find("generator", "mirrored").plugin.distribution == "tain"
     assert tain.offers(good) == ()
@@ -246,7 +246,7 @@ def test_a_plugin_may_use_the_catalogue_while_it_is_imported(site):
         """,
     )
     site.add("tain-good", GOOD)
-    assert [entry.name for entry in tain.entries("constraint")] == ["early", "good"]
+    assert [entry.name for entry in tain.entries("constraint") if entry.plugin.name != "tain"] == ["early", "good"]
     assert all(plugin.status == "loaded" for plugin in tain.host().plugins)
 
 
@@ -270,7 +270,7 @@ def test_block_leaves_a_plugin_out_by_distribution_or_name(site, monkeypatch):
     for written in ("tain-bad, tain-good", "Tain_Bad,bad,TAIN.good", "bad,good,"):
         monkeypatch.setenv("TAIN_BLOCK", written)
         tain.host.cache_clear()
-        assert [entry.name for entry in tain.entries()] == ["mirrored"]
+        assert {entry.plugin.name for entry in tain.entries()} == {"tain"}
         assert {plugin.distribution: plugin.status for plugin in tain.host().plugins} == {
             "tain": "loaded",
             "tain-bad": "blocked",

@@ -7,6 +7,7 @@ Run it with nothing else on the machine. Each pair is a group: the ratio of its 
 
 import pytest
 import torch
+
 from tain_diffusion import VectorDiffusion
 from tain_lab import Settings, fit
 

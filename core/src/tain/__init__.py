@@ -11,6 +11,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tain.affine import (
+        AffineMap as AffineMap,
+    )
+    from tain.blocks import (
+        Blocks as Blocks,
+    )
+    from tain.blocks_mirror import (
+        BlocksMirror as BlocksMirror,
+    )
+    from tain.both import (
+        Both as Both,
+    )
+    from tain.capabilities import (
+        Combined as Combined,
+        supports as supports,
+    )
     from tain.catalogue import (
         Entry as Entry,
         create as create,
@@ -19,6 +35,9 @@ if TYPE_CHECKING:
         host as host,
         identify as identify,
         register as register,
+    )
+    from tain.chain import (
+        Chain as Chain,
     )
     from tain.checkpoint import (
         load as load,
@@ -72,6 +91,7 @@ if TYPE_CHECKING:
         hookimpl as hookimpl,
     )
     from tain.mirror_maps import (
+        Bijective as Bijective,
         Learned as Learned,
         Legendre as Legendre,
         MirrorMap as MirrorMap,
@@ -84,6 +104,9 @@ if TYPE_CHECKING:
     from tain.mirrored import (
         Mirrored as Mirrored,
     )
+    from tain.preimage import (
+        Preimage as Preimage,
+    )
     from tain.solvers import (
         Fit as Fit,
         Posterior as Posterior,
@@ -94,7 +117,13 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "affine": "AffineMap",
+    "blocks": "Blocks",
+    "blocks_mirror": "BlocksMirror",
+    "both": "Both",
+    "capabilities": "Combined supports",
     "catalogue": "Entry create entries find host identify register",
+    "chain": "Chain",
     "checkpoint": "load save",
     "component": "Component Kind",
     "configured": "Configured configuration parameters",
@@ -106,9 +135,10 @@ _HOME = {
     "functions": "constraint",
     "generators": "Denoiser Density Generator",
     "hookspecs": "hookimpl",
-    "mirror_maps": "Learned Legendre MirrorMap Projective",
+    "mirror_maps": "Bijective Learned Legendre MirrorMap Projective",
     "mirror_search": "mirror_for offers",
     "mirrored": "Mirrored",
+    "preimage": "Preimage",
     "solvers": "Fit Posterior Problem Solution Solver Target",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}

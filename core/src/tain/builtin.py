@@ -1,11 +1,38 @@
 """What tain itself provides, through the same hooks as every plugin."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tain.component import Component
 from tain.hookspecs import hookimpl
 
+if TYPE_CHECKING:
+    from tain.constraints import Constraint
+    from tain.mirror_maps import MirrorMap
+
 __all__: list[str] = []
+
+
+@hookimpl
+def tain_constraints() -> Iterator[Component]:
+    from tain.blocks import Blocks
+    from tain.both import Both
+    from tain.preimage import Preimage
+
+    yield Component("blocks", Blocks, summary="a record with several rules, one for each block of columns")
+    yield Component("both", Both, summary="two rules at once")
+    yield Component("preimage", Preimage, summary="a rule of M u + s, as one of u")
+
+
+@hookimpl
+def tain_mirror_maps() -> Iterator[Component]:
+    from tain.affine import AffineMap
+    from tain.blocks_mirror import BlocksMirror
+    from tain.chain import Chain
+
+    yield Component("affine", AffineMap, summary="a mirror map after a linear change of variables")
+    yield Component("blocks-mirror", BlocksMirror, summary="a mirror map for each block of columns, side by side")
+    yield Component("chain", Chain, summary="two mirror maps, one after the other")
 
 
 @hookimpl
@@ -13,3 +40,24 @@ def tain_generators() -> Iterator[Component]:
     from tain.mirrored import Mirrored
 
     yield Component("mirrored", Mirrored, summary="any generator in the space of a mirror map")
+
+
+@hookimpl
+def tain_mirror_for(constraint: "Constraint") -> Iterator["MirrorMap"]:
+    from tain.affine import AffineMap
+    from tain.blocks import Blocks
+    from tain.blocks_mirror import BlocksMirror
+    from tain.capabilities import supports
+    from tain.mirror_maps import Legendre
+    from tain.mirror_search import offers
+    from tain.preimage import Preimage
+
+    if isinstance(constraint, Blocks):
+        best = [offers(block)[:1] for block in constraint.constraints]
+        if all(best):
+            yield BlocksMirror(constraint, tuple(mirror for (mirror,) in best))
+    if isinstance(constraint, Preimage):
+        for mirror in offers(constraint.constraint):
+            shape = constraint.event_shape
+            if supports(mirror, Legendre) and mirror.mirror_shape(shape) == shape:
+                yield AffineMap.of(mirror, constraint)

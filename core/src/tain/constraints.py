@@ -6,7 +6,7 @@ constraints that can.
 """
 
 import abc
-from typing import ClassVar, final
+from typing import final
 
 import torch
 from torch import Tensor
@@ -175,7 +175,7 @@ class Retractable(Constraint):
         retraction: one sentence that tells a reader of a report what `retract` does.
     """
 
-    retraction: ClassVar[str]
+    retraction: str
 
     @abc.abstractmethod
     def retract(self, x: Tensor, margin: float = 0.0) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 from tain.configured import Configured
 from tain.constraints import Constraint
 
-__all__ = ["Learned", "Legendre", "MirrorMap", "Projective"]
+__all__ = ["Bijective", "Learned", "Legendre", "MirrorMap", "Projective"]
 
 
 class MirrorMap(Configured, abc.ABC):
@@ -51,7 +51,18 @@ class MirrorMap(Configured, abc.ABC):
         return mirror_shape
 
 
-class Legendre(MirrorMap):
+class Bijective(MirrorMap):
+    """Capability: one to one, with a known change of volume, so that densities are carried along."""
+
+    @abc.abstractmethod
+    def log_det(self, x: Tensor) -> Tensor:
+        """log |det| of the Jacobian of `forward` at x: (B, *S) to (B,).
+
+        On a flat set the volume is that of the leading coordinates, as for the simplex in `torch.distributions`.
+        """
+
+
+class Legendre(Bijective):
     """Capability: a bijection of the interior of a convex set, the gradient of a potential phi.
 
     Where the set is flat (the simplex has no interior in its space), gradients are taken in coordinates of its affine
@@ -65,13 +76,6 @@ class Legendre(MirrorMap):
     @abc.abstractmethod
     def conjugate(self, y: Tensor) -> Tensor:
         """phi*(y) = max over x of <x, y> - phi(x): (B, *T) to (B,). Its gradient is `inverse`."""
-
-    @abc.abstractmethod
-    def log_det(self, x: Tensor) -> Tensor:
-        """log |det| of the Jacobian of `forward` at x: (B, *S) to (B,).
-
-        On a flat set the volume is that of the leading coordinates, as for the simplex in `torch.distributions`.
-        """
 
     @abc.abstractmethod
     def hessian_vector(self, x: Tensor, v: Tensor) -> Tensor:

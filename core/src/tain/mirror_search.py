@@ -1,5 +1,7 @@
 """Finding the mirror map of a constraint among all that the installed plugins offer."""
 
+from tain.blocks import Blocks
+from tain.capabilities import supports
 from tain.catalogue import host
 from tain.constraints import Constraint
 from tain.errors import ConfigurationError, NoMirrorMapError, one_line
@@ -20,7 +22,7 @@ def offers(constraint: Constraint) -> tuple[MirrorMap, ...]:
     if not isinstance(constraint, Constraint):  # else the plugins that stumble over it would be called broken
         raise ConfigurationError(f"{one_line(repr(constraint))} is no constraint. Give an object, such as Simplex(3).")
     found = [mirror for _, mirror in host().offers(constraint)]
-    return tuple(sorted(found, key=lambda mirror: next(i for i, c in enumerate(_BEST_FIRST) if isinstance(mirror, c))))
+    return tuple(sorted(found, key=lambda mirror: next(i for i, c in enumerate(_BEST_FIRST) if supports(mirror, c))))
 
 
 def mirror_for(constraint: Constraint) -> MirrorMap:
@@ -42,6 +44,9 @@ def mirror_for(constraint: Constraint) -> MirrorMap:
     found = offers(constraint)
     if found:
         return found[0]
+    if isinstance(constraint, Blocks):
+        for block in constraint.constraints:  # the message shall name the block that has none
+            mirror_for(block)
     asked = {plugin.distribution for plugin in host().plugins if plugin.status == "loaded" and plugin.module}
     hints = [f" {p.distribution} is {p.status} ({p.cause})." for p in host().plugins if p.status != "loaded"]
     installed = {plugin.distribution for plugin in host().plugins}

@@ -5,10 +5,11 @@ from typing import Annotated, final
 import torch
 from torch import Tensor
 
+from tain.capabilities import supports
 from tain.configured import Field
 from tain.errors import MissingCapabilityError, ShapeError
 from tain.generators import Density, Generator
-from tain.mirror_maps import Legendre, MirrorMap
+from tain.mirror_maps import Bijective, MirrorMap
 
 __all__ = ["Mirrored"]
 
@@ -65,8 +66,8 @@ class Mirrored(Generator):
         Raises:
             MissingCapabilityError: the mirror map is no bijection, or the generator has no density.
         """
-        if not isinstance(self.mirror, Legendre):
-            raise _no_density(self.mirror, "a Legendre mirror map")
+        if not supports(self.mirror, Bijective):
+            raise _no_density(self.mirror, "a bijective mirror map")
         if not isinstance(self.generator, Density | Mirrored):
             raise _no_density(self.generator, "a generator with a Density")
         return self.generator.log_prob(self.mirror(y)) + self.mirror.log_det(y)
@@ -75,5 +76,5 @@ class Mirrored(Generator):
 def _no_density(part: MirrorMap | Generator, wanted: str) -> MissingCapabilityError:
     return MissingCapabilityError(
         f"Mirrored.log_prob: {type(part).__name__} is not {wanted}. The density of a mirrored generator needs both a "
-        "Legendre mirror map and a generator with a Density."
+        "bijective mirror map and a generator with a Density."
     )

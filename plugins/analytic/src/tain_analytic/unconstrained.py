@@ -25,7 +25,7 @@ class Unconstrained(Projectable, Retractable):
         tensor([0., inf])
     """
 
-    retraction = "rows are left as they are; there is no boundary to keep away from"
+    retraction = "Rows are left as they are; there is no boundary to keep away from."
 
     def __init__(self, event_ndim: Annotated[int, Field("number of dimensions of one sample", at_least=1)] = 1):
         super().__init__()

@@ -13,6 +13,7 @@ import tain
 from tain import Constraint
 from tain.errors import ConfigurationError
 from tain_lab.experiment import read_experiment
+from tain_lab.parts import Part, split_rule
 from tain_lab.tables import Table, read_table
 
 __all__ = ["check_table"]
@@ -34,19 +35,32 @@ def check_table(
         experiment = read_experiment(path)
         constraint = experiment.build_constraint()
         table = read_table(Path(experiment.data.file), experiment.data.columns)
-        tolerance = experiment.data.rounding if tolerance is None and experiment.data.rounding else tolerance
+        rounding = experiment.data.rounding
     else:
         if name is None:
             raise ConfigurationError(f"{path}: say which rule its rows shall keep, as in --constraint simplex.")
         constraint = tain.create("constraint", name, **dict(map(_setting, values)))
         table = read_table(path, columns.split(",") if columns else None)
-    return _print_worst(console, table, constraint, tolerance, shown)
+        rounding = 0.0
+    constraint.require_shape(torch.from_numpy(table.values))
+    codes = [
+        _print_worst(console, _columns(table, part), part.rule, _limit(part, tolerance), shown)
+        for part in split_rule(constraint, rounding=rounding)
+    ]
+    return max(codes)
 
 
-def _print_worst(console: Console, table: Table, constraint: Constraint, tolerance: float | None, shown: int) -> int:
-    x = torch.from_numpy(table.values)
+def _columns(table: Table, part: Part) -> Table:
+    return Table(table.columns[part.columns], table.values[:, part.columns])
+
+
+def _limit(part: Part, tolerance: float | None) -> float:
     # Files hold rounded numbers, so the default is the tolerance of single precision.
-    limit = constraint.tolerance(torch.float32) if tolerance is None else tolerance
+    return max(part.rounding, part.rule.tolerance(torch.float32)) if tolerance is None else tolerance
+
+
+def _print_worst(console: Console, table: Table, constraint: Constraint, limit: float, shown: int) -> int:
+    x = torch.from_numpy(table.values)
     explanation = constraint.explain(x, limit)
     distance = constraint.distance(x)
     console.print(

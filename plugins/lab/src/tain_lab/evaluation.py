@@ -6,8 +6,9 @@ import attrs
 import torch
 from torch import Tensor
 
-from tain import Constraint, Retractable
+from tain import Constraint, Retractable, supports
 from tain_lab.metrics import compare, keep_rule
+from tain_lab.parts import split_rule
 from tain_lab.preparation import Prepared
 
 __all__ = ["Evaluation", "evaluate"]
@@ -43,10 +44,13 @@ def evaluate(samples: dict[str, Tensor], data: Prepared, constraint: Constraint,
         name: {key: figure[key].median / figure[REAL].median for key in samples} for name, figure in compared.items()
     }
     boundary: dict[str, dict[str, float]] = {}
-    if data.treatment.detection_limit and isinstance(constraint, Retractable):
+    for part in split_rule(constraint, detection_limit=data.treatment.detection_limit):
+        if not part.detection_limit or not supports(part.rule, Retractable):
+            continue
         for key, rows in {**samples, REAL: train}.items():
-            shares = constraint.near_boundary(rows, data.treatment.detection_limit).double().mean(dim=0).tolist()
-            for column, share in zip(data.columns, shares, strict=True):
+            below = part.rule.near_boundary(rows[:, part.columns], part.detection_limit)
+            shares = below.double().mean(dim=0).tolist()
+            for column, share in zip(data.columns[part.columns], shares, strict=True):
                 boundary.setdefault(column, {})[key] = share
     return Evaluation(
         rule={key: attrs.asdict(keep_rule(rows, constraint)) for key, rows in samples.items()},

@@ -26,6 +26,7 @@ from typing import Annotated, Any
 import attrs
 
 from tain import Constraint, Field, Generator, Mirrored, MirrorMap, catalogue, create, mirror_for, parameters
+from tain.capabilities import same_component
 from tain.component import Kind
 from tain.configured import bind
 from tain.errors import ConfigurationError, one_line
@@ -41,8 +42,14 @@ class DataSettings:
     file: Annotated[str, Field("the data file, relative to the experiment's")]
     columns: Annotated[tuple[str, ...] | None, Field("the columns to model; all if not given")] = None
     held_out: Annotated[float, Field("share of the rows that samples are judged by", above=0, below=1)] = 0.2
-    rounding: Annotated[float, Field("distance to the set up to which a row counts as rounded", at_least=0)] = 0.0
-    detection_limit: Annotated[float, Field("the smallest value that can be measured", at_least=0)] = 0.0
+    rounding: Annotated[
+        float | tuple[float, ...],
+        Field("distance to the set up to which a row counts as rounded; of all blocks, or of each", at_least=0),
+    ] = 0.0
+    detection_limit: Annotated[
+        float | tuple[float, ...],
+        Field("the smallest value that can be measured; of all blocks, or of each", at_least=0),
+    ] = 0.0
 
 
 @attrs.frozen
@@ -84,6 +91,10 @@ class Experiment:
         takes = parameters(catalogue.find("mirror-map", self.mirror["name"]).target)
         rules = (p for p in takes if isinstance(p.annotation, type) and isinstance(constraint, p.annotation))
         rule = next(rules, None)
+        if rule is None and any(p.annotation is MirrorMap for p in takes):  # made of other maps, which bring the rule
+            whole: MirrorMap = _build("mirror-map", self.mirror)
+            if same_component(whole.constraint, constraint):
+                return whole
         if rule is None:
             raise ConfigurationError(
                 f"[mirror] '{self.mirror['name']}' does not take a {type(constraint).__name__}. Leave [mirror] out, "

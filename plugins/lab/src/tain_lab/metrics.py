@@ -13,6 +13,7 @@ from geomloss import SamplesLoss
 from torch import Tensor
 
 from tain import Constraint
+from tain_lab.parts import split_rule
 from tain_lab.randomness import stream
 
 __all__ = ["DISTANCES", "Comparison", "RuleReport", "compare", "energy", "keep_rule", "mmd", "sinkhorn", "sliced"]
@@ -27,7 +28,7 @@ class RuleReport:
 
     Attributes:
         count: samples looked at.
-        outside: share of them outside the set, at `tolerance`.
+        outside: share of them outside the set: for several rules, outside of one of them by that one's own tolerance.
         mean_distance, largest_distance: of a sample to the set.
         tolerance: distance up to which a sample counts as inside.
     """
@@ -58,9 +59,13 @@ def keep_rule(samples: Tensor, constraint: Constraint) -> RuleReport:
     """The share of samples (B, *S) outside the set, and their distances to it, at the constraint's own tolerance."""
     distance = constraint.distance(samples)
     tolerance = constraint.tolerance(samples.dtype)
+    outside = [
+        ~(part.rule.distance(samples[:, part.columns]) <= part.rule.tolerance(samples.dtype))
+        for part in split_rule(constraint)
+    ]
     return RuleReport(
         count=len(samples),
-        outside=(~(distance <= tolerance)).double().mean().item(),
+        outside=torch.stack(outside).any(0).double().mean().item(),
         mean_distance=distance.double().mean().item(),
         largest_distance=distance.max().item(),
         tolerance=tolerance,

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tain import Constraint, Legendre, MirrorMap, Projectable, Retractable
+from tain import Constraint, Legendre, MirrorMap, Projectable, Retractable, supports
 from tain.errors import ConfigurationError, DataError
+from tain_lab.parts import Each, Part, split_rule
 from tain_lab.randomness import stream
 from tain_lab.tables import Table
 
@@ -27,22 +28,22 @@ class Treatment:
 
     Attributes:
         rows: number of rows, none of them dropped.
-        rounding: distance to the set up to which a row was taken as rounded.
+        rounding: distance to the set up to which a row was taken as rounded, for each part of the rule.
         off_set: rows that were off the set and were put back.
-        largest_distance: of a row to the set, before.
-        detection_limit: the smallest value that could be measured; 0 if not stated.
-        margin: entries nearer than this to the boundary were moved this far inside: 0.65 of the detection limit.
+        largest_distance: of a row to the set of a part, before.
+        detection_limit: the smallest value that could be measured, for each part of the rule; 0 if not stated.
+        margin: 0.65 of the detection limit; entries nearer than this to the boundary were moved this far inside.
         boundary_rows: rows with such entries.
         boundary_entries: number of such entries, by column.
         method: the constraint's own words for how it retracts; empty if nothing was changed.
     """
 
     rows: int
-    rounding: float
+    rounding: tuple[float, ...]
     off_set: int
     largest_distance: float
-    detection_limit: float
-    margin: float
+    detection_limit: tuple[float, ...]
+    margin: tuple[float, ...]
     boundary_rows: int
     boundary_entries: dict[str, int]
     method: str
@@ -72,8 +73,8 @@ def prepare(
     constraint: Constraint,
     mirror: MirrorMap | None = None,
     *,
-    rounding: float = 0.0,
-    detection_limit: float = 0.0,
+    rounding: Each = 0.0,
+    detection_limit: Each = 0.0,
     held_out: float = 0.2,
     seed: int = 0,
     source: str = "data",
@@ -81,7 +82,7 @@ def prepare(
     """Check the rows against the rule, mend rounding and the boundary, and split off the rows to judge by.
 
     Entries on the boundary stand for values below `detection_limit`, and are moved to 0.65 of it inside the set, the
-    usual choice for compositions.
+    usual choice for compositions. Each block of a record with several rules is mended by its own rule.
 
     Source: Dealing with zeros and missing values in compositional data sets using nonparametric imputation
     (Martín-Fernández, Barceló-Vidal, Pawlowsky-Glahn 2003), https://doi.org/10.1023/A:1023866030544
@@ -90,8 +91,9 @@ def prepare(
         table: measurements, (N, C).
         constraint: the rule of a row.
         mirror: the mirror map that will be used; a Legendre map needs data off the boundary.
-        rounding: distance to the set up to which a row counts as rounded and is put back on it.
-        detection_limit: see above; 0 leaves the boundary alone.
+        rounding: distance to the set up to which a row counts as rounded and is put back on it; one number, or one for
+            each block.
+        detection_limit: see above; 0 leaves the boundary alone. Also one for each block.
         held_out: share of the rows to judge by, in (0, 1).
         seed: chooses them.
         source: how messages name the table.
@@ -105,24 +107,30 @@ def prepare(
     if count < 2:
         raise DataError(f"{source}: has {count} row, but at least 2 are needed, to train with and to judge by.")
     constraint.require_shape(x)
-    on_set, off_set, largest = _put_on_set(x, constraint, rounding, source)
-    inside, near = _move_off_boundary(on_set, constraint, mirror, detection_limit, table.columns, source)
+    parts = split_rule(constraint, mirror, rounding, detection_limit)
+    mended = [_mend(x[:, part.columns], part, table.columns[part.columns], source) for part in parts]
+    on_set = torch.cat([one.on_set for one in mended], 1)
+    inside = torch.cat([one.inside for one in mended], 1)
+    near = torch.cat([one.near for one in mended], 1)
     judged = round(count * held_out)
     if not 1 <= judged < count:
         raise DataError(f"{source}: holding out {held_out:g} of {count} rows leaves {count - judged} to train with.")
     order = torch.randperm(count, generator=stream(seed, "split"))
     test, train = order[:judged], order[judged:]
-    method = constraint.retraction if isinstance(constraint, Retractable) else "Project onto the set."
     treatment = Treatment(
         rows=count,
-        rounding=rounding,
-        off_set=off_set,
-        largest_distance=largest,
-        detection_limit=detection_limit,
-        margin=REPLACEMENT * detection_limit,
+        rounding=tuple(part.rounding for part in parts),
+        off_set=int(torch.stack([one.off_set for one in mended]).any(0).sum()),
+        largest_distance=max(one.largest_distance for one in mended),
+        detection_limit=tuple(part.detection_limit for part in parts),
+        margin=tuple(REPLACEMENT * part.detection_limit for part in parts),
         boundary_rows=int(near.any(1).sum()),
         boundary_entries=dict(zip(table.columns, near.sum(0).tolist(), strict=True)),
-        method=method if off_set or bool(near.any()) else "",
+        method=" ".join(
+            _method(part.rule) if len(parts) == 1 else f"{', '.join(table.columns[part.columns])}: {_method(part.rule)}"
+            for part, one in zip(parts, mended, strict=True)
+            if bool(one.off_set.any() or one.near.any())
+        ),
     )
     return Prepared(
         columns=table.columns,
@@ -134,7 +142,28 @@ def prepare(
     )
 
 
-def _put_on_set(x: Tensor, constraint: Constraint, rounding: float, source: str) -> tuple[Tensor, int, float]:
+@attrs.frozen(eq=False)
+class _Mended:
+    """The columns of one part: on its set, off its boundary, and which rows and entries were changed for it."""
+
+    on_set: Tensor
+    inside: Tensor
+    near: Tensor
+    off_set: Tensor
+    largest_distance: float
+
+
+def _mend(x: Tensor, part: Part, columns: tuple[str, ...], source: str) -> _Mended:
+    on_set, off_set, largest = _put_on_set(x, part.rule, part.rounding, source)
+    inside, near = _move_off_boundary(on_set, part.rule, part.mirror, part.detection_limit, columns, source)
+    return _Mended(on_set, inside, near, off_set, largest)
+
+
+def _method(rule: Constraint) -> str:
+    return rule.retraction if supports(rule, Retractable) else "Each row is moved to the nearest point of the set."
+
+
+def _put_on_set(x: Tensor, constraint: Constraint, rounding: float, source: str) -> tuple[Tensor, Tensor, float]:
     distance = constraint.distance(x)
     tolerance = constraint.tolerance(torch.float32)
     limit = max(rounding, tolerance)
@@ -148,12 +177,13 @@ def _put_on_set(x: Tensor, constraint: Constraint, rounding: float, source: str)
             f"{distance[row].item():.4g}{more}, more than the rounding of {limit:.3g}. Mend the row, or state a larger "
             "[data] rounding."
         )
-    off_set = int((distance > constraint.tolerance(torch.float64)).sum())
-    if off_set and isinstance(constraint, Retractable):
+    off_set = distance > constraint.tolerance(torch.float64)
+    some = bool(off_set.any())
+    if some and supports(constraint, Retractable):
         x = constraint.retract(x)
-    elif off_set and isinstance(constraint, Projectable):
+    elif some and supports(constraint, Projectable):
         x = constraint.project(x)
-    elif rounding > tolerance and off_set:
+    elif rounding > tolerance and some:
         raise ConfigurationError(
             f"[data] rounding = {rounding:g}: {type(constraint).__name__} can neither retract nor project, so rows "
             "off its set cannot be put back. Set it to 0."
@@ -170,7 +200,7 @@ def _move_off_boundary(
     source: str,
 ) -> tuple[Tensor, Tensor]:
     none = torch.zeros_like(x, dtype=torch.bool)
-    if not isinstance(constraint, Retractable):
+    if not supports(constraint, Retractable):
         if detection_limit:
             raise ConfigurationError(
                 f"[data] detection_limit = {detection_limit:g}: {type(constraint).__name__} has no retraction. "
@@ -181,7 +211,7 @@ def _move_off_boundary(
         margin = REPLACEMENT * detection_limit
         return constraint.retract(x, margin), constraint.near_boundary(x, margin)
     near = constraint.near_boundary(x, torch.finfo(torch.float32).eps * constraint.scale)
-    if isinstance(mirror, Legendre) and bool(near.any()):
+    if mirror is not None and supports(mirror, Legendre) and bool(near.any()):
         row, column = map(int, near.nonzero()[0])
         raise DataError(
             f"{source}: row {row + 1}, column '{columns[column]}' = {x[row, column].item():g} lies on the boundary of "

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ def write_report(folder: Path, record: Mapping[str, Any], pictures: Mapping[str,
         loader=jinja2.PackageLoader("tain_lab"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     environment.filters["percent"] = _percent
+    environment.filters["each"] = _each
     inline = {name: base64.b64encode(content).decode() for name, content in pictures.items()}
     html = environment.get_template("report.html.jinja").render(**record, pictures=inline)
     write_text(folder / "report.json", json.dumps(record, indent=2, allow_nan=False) + "\n")
@@ -37,3 +38,9 @@ def _percent(share: float) -> str:
     if text in ("0.00", "100.00") and share not in (0, 1):
         text = f"{100 * share:.4g}"
     return f"{text.rstrip('0').rstrip('.')}%"
+
+
+def _each(values: Sequence[float]) -> str:
+    """One number for each part of the rule; only one if they are all the same."""
+    shown = [f"{value:.3g}" for value in values]
+    return shown[0] if len(set(shown)) == 1 else ", ".join(shown)
