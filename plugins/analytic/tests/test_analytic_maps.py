@@ -15,11 +15,31 @@ from torch import Tensor
 from torch.autograd.functional import jacobian, jvp
 
 import tain
-from tain_analytic import Ball, BallBarrier, Box, BoxEntropy, Identity, Simplex, SimplexEntropy, Unconstrained
+from tain_analytic import (
+    Ball,
+    BallBarrier,
+    Box,
+    BoxEntropy,
+    Ellipsoid,
+    EllipsoidBarrier,
+    HalfSpace,
+    Identity,
+    SecondOrderCone,
+    SecondOrderConeBarrier,
+    Simplex,
+    SimplexEntropy,
+    Slabs,
+    SlabsEntropy,
+    Unconstrained,
+)
 
 INF = math.inf
 ROWS = 7
 SLACK = 1e-6  # of the scale: the least slack at which round trips are promised
+
+
+def source(seed):
+    return torch.Generator().manual_seed(seed)
 
 
 def logarithmic(shape, rng, low, high):
@@ -41,7 +61,11 @@ def simplex_points(mirror, rng, slack):
 
 
 def box_points(mirror, rng, slack):
-    box, shape = mirror.constraint, (ROWS, *mirror.constraint.event_shape)
+    return within_box(mirror.constraint, rng, slack)
+
+
+def within_box(box, rng, slack):
+    shape = (ROWS, *box.event_shape)
     away = logarithmic(shape, rng, 1.01 * slack * box.scale, 1e6)
     share = logarithmic(shape, rng, 1.01 * slack, 0.5)
     share = torch.where(torch.rand(shape, generator=rng) < 0.5, share, 1 - share)
@@ -51,11 +75,34 @@ def box_points(mirror, rng, slack):
     return torch.where(torch.isfinite(width), box.lower + width * share, x)
 
 
+def slabs_points(mirror, rng, slack):
+    slabs = mirror.constraint
+    shape = (ROWS, *slabs.event_shape)
+    across = slabs.across(logarithmic(shape, rng, 1e-3 * slabs.scale, slabs.scale) * signs(shape, rng))
+    along = within_box(slabs.bounds, rng, 3 * slack)  # in float32, a larger x is known to less than that slack
+    return slabs.lifted(along.clamp(-2 * slabs.scale, 2 * slabs.scale)) + across
+
+
 def ball_points(mirror, rng, slack):
     ball = mirror.constraint
     direction = torch.randn((ROWS, *ball.event_shape), generator=rng, dtype=torch.float64)
     slack = logarithmic((ROWS, 1), rng, 1.01 * slack, 1)
     return ball.center + direction / direction.norm(dim=1, keepdim=True) * (ball.radius - slack * ball.scale).relu()
+
+
+def ellipsoid_points(mirror, rng, slack):
+    ball = mirror.constraint.ball
+    direction = torch.randn((ROWS, *ball.event_shape), generator=rng, dtype=torch.float64)
+    slack = logarithmic((ROWS, 1), rng, 3 * slack, 1)
+    return mirror.constraint.from_ball(direction / direction.norm(dim=1, keepdim=True) * ball.radius * (1 - slack))
+
+
+def cone_points(mirror, rng, slack):
+    (size,) = mirror.constraint.event_shape
+    direction = torch.randn((ROWS, size - 1), generator=rng, dtype=torch.float64)
+    large = logarithmic((ROWS, 1), rng, 0.2, 10)
+    small = large * logarithmic((ROWS, 1), rng, 5 * slack, 1)
+    return torch.cat([direction / direction.norm(dim=1, keepdim=True) * (large - small), large + small], 1) / 2
 
 
 def free_points(mirror, rng, slack):
@@ -70,7 +117,18 @@ def simplex_edge(mirror):
 
 
 def box_edge(mirror):
-    lower, upper = mirror.constraint.lower, mirror.constraint.upper
+    return corners(mirror.constraint)
+
+
+def slabs_edge(mirror):
+    slabs = mirror.constraint
+    return slabs.lifted(corners(slabs.bounds).clamp(-100, 100)) + slabs.across(
+        torch.ones(1, *slabs.event_shape).double()
+    )
+
+
+def corners(box):
+    lower, upper = box.lower, box.upper
     return torch.stack(
         [torch.where(torch.isfinite(lower), lower, upper.clamp(max=7)), torch.where(torch.isfinite(upper), upper, 1e4)]
     )
@@ -80,6 +138,18 @@ def ball_edge(mirror):
     ball = mirror.constraint
     diagonal = torch.ones(ball.event_shape, dtype=torch.float64)
     return torch.stack([ball.center, ball.center + ball.radius * diagonal / diagonal.norm()])
+
+
+def ellipsoid_edge(mirror):
+    z = torch.ones(1, *mirror.constraint.event_shape, dtype=torch.float64)
+    return mirror.constraint.from_ball(torch.cat([0 * z, z / z.norm() * mirror.constraint.radius]))
+
+
+def cone_edge(mirror):
+    (size,) = mirror.constraint.event_shape
+    ray = torch.full((1, size), 1 / math.sqrt(size - 1), dtype=torch.float64)
+    ray[:, -1] = 1
+    return torch.cat([0 * ray, ray, 0.01 * ray])
 
 
 def zero_sum(v):
@@ -97,15 +167,18 @@ class Subject:
     tangent: Callable[[Tensor], Tensor] = lambda v: v
     chart: Callable[[Tensor], Tensor] = lambda u: u  # from as many numbers as a mirror image has, to the set
     exact_entries: bool = False  # round trips are relative to each entry of x, not to the scale
+    fading: bool = False  # mirror images of the size 1 / slack, whose rounding errors cost digits near the boundary
     squares: bool = False  # the conjugate grows like a square, so overflows before 1e30
 
     def mixed(self, rng, dtype, slack=SLACK):
         """Points inside at random slacks from `slack` of the scale up, as `dtype`."""
+        if self.fading and dtype == torch.float32:
+            slack = max(slack, 1e-3)
         return self.points(self.build(), rng, slack).to(dtype)
 
     def gentle(self, rng, dtype):
         """The same, away from where float32 cannot hold a Hessian and its inverse at once."""
-        return self.mixed(rng, dtype, SLACK if dtype == torch.float64 else 1e-2)
+        return self.mixed(rng, dtype, SLACK if dtype == torch.float64 and not self.fading else 1e-2)
 
     def images(self, rng, dtype):
         """Any finite mirror images from 0 to 1e30 in size: each entry, or each row, of a size of its own."""
@@ -138,6 +211,26 @@ def ball(name, *arguments, beta=1.0):
     return Subject(f"ball-{name}", lambda: BallBarrier(Ball(*arguments), beta), ball_points, ball_edge)
 
 
+def slabs(name, build):
+    return Subject(name, lambda: SlabsEntropy(build()), slabs_points, slabs_edge, squares=True)
+
+
+def turned(size):
+    """An orthogonal matrix with no entry of any special value."""
+    return torch.linalg.qr(torch.randn((size, size), generator=source(11), dtype=torch.float64)).Q
+
+
+def ellipsoid(name, *arguments, beta=1.0):
+    return Subject(name, lambda: EllipsoidBarrier(Ellipsoid(*arguments), beta), ellipsoid_points, ellipsoid_edge)
+
+
+def cone(size):
+    def build():
+        return SecondOrderConeBarrier(SecondOrderCone(size))
+
+    return Subject(f"cone-{size}", build, cone_points, cone_edge, fading=True, squares=True)
+
+
 SUBJECTS = [
     *(simplex(parts, how) for parts in (2, 6, 40) for how in ("isometric", "additive")),
     box("unit", (0.0,) * 5, (1.0,) * 5),
@@ -147,6 +240,13 @@ SUBJECTS = [
     ball("unit", 3, 1.0),
     ball("moved", 4, 3.0, (10.0, -0.1, 0.0, 2.0), beta=0.05),
     ball("tiny", 6, 1e-4, beta=20.0),
+    ellipsoid("ellipsoid", ((2.0, 0.5), (0.5, 1.0)), 3.0, (1.0, -2.0), beta=0.5),
+    ellipsoid("ellipsoid-thin", ((1e4, 30.0, 0.0), (30.0, 2.0, 0.1), (0.0, 0.1, 1.0))),
+    cone(2),
+    cone(4),
+    slabs("half-space", lambda: HalfSpace((1.0, -2.0, 0.5), 3.0)),
+    slabs("slabs", lambda: Slabs(turned(5)[:3], (-1.0, 2.0, -INF), (0.5, INF, 30.0))),
+    slabs("slabs-full", lambda: Slabs(turned(3), (-0.1, 0.0, 0.0), (0.1, 1.0, INF))),
     Subject(
         "identity",
         lambda: Identity(Unconstrained(2)),
@@ -164,10 +264,6 @@ def property_test(function):
     """Run for random seeds, each subject and both dtypes. Derandomised: the same examples in every run."""
     checked = given(seed=st.integers(0, 2**63 - 1))(function)
     return each_subject(each_dtype(settings(max_examples=15, deadline=None, derandomize=True, database=None)(checked)))
-
-
-def source(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 def normal_like(z, rng):
@@ -189,7 +285,8 @@ def precise(dtype):
 
 @property_test
 def test_inverse_undoes_forward(subject, dtype, seed):
-    mirror, x = subject.build(), subject.mixed(source(seed), dtype)
+    slack = SLACK if not subject.fading else 0.1 if dtype == torch.float32 else 0.01
+    mirror, x = subject.build(), subject.mixed(source(seed), dtype, slack)
     relative = 1e-5 if dtype == torch.float32 else 1e-12
     returned = mirror.inverse(mirror.forward(x))
     if subject.exact_entries:
@@ -363,7 +460,8 @@ def test_results_and_gradients_are_finite_on_the_boundary(subject, dtype):
     y = mirror.forward(x).detach()
     w = normal_like(y, rng)
     assert torch.isfinite(mirror.inverse_hessian_vector(x, w)).all()
-    close(mirror.inverse(y), x, 1e-5 if dtype == torch.float32 else 1e-12, mirror.constraint.scale)
+    relative = 4 * math.sqrt(torch.finfo(dtype).eps) if subject.fading else 1e-5 if dtype == torch.float32 else 1e-12
+    close(mirror.inverse(y), x, relative, mirror.constraint.scale)
 
 
 @property_test
@@ -389,7 +487,7 @@ def test_derivative_of_inverse_at_zero(subject, dtype):
     y = torch.zeros_like(mirror.forward(subject.mixed(rng, dtype)))
     w = normal_like(y, rng)
     _, expected = jvp(mirror.inverse, y, w)
-    close(mirror.inverse_hessian_vector(mirror.inverse(y), w), expected, 1e-6, scale=1e-9)
+    close(mirror.inverse_hessian_vector(mirror.inverse(y), w), expected, 1e-5, scale=1e-9)
 
 
 @each_subject

@@ -14,15 +14,24 @@ import torch
 import tain
 import tain_analytic
 from tain_analytic import (
-    AffineProjection,
     AffineSubspace,
     Ball,
     BallBarrier,
     Box,
     BoxEntropy,
+    Ellipsoid,
+    EllipsoidBarrier,
+    EuclideanProjection,
+    HalfSpace,
     Identity,
+    L1Ball,
+    SecondOrderCone,
+    SecondOrderConeBarrier,
     Simplex,
     SimplexEntropy,
+    Slabs,
+    SlabsEntropy,
+    Sphere,
     Unconstrained,
 )
 
@@ -36,7 +45,13 @@ MODULES = sorted(path.stem for path in (FOLDER / "src" / "tain_analytic").glob("
         (Simplex(6), SimplexEntropy),
         (Box((0.0,), (math.inf,)), BoxEntropy),
         (Ball(3, 1.0), BallBarrier),
-        (AffineSubspace([[1.0, 1.0]], [0.0]), AffineProjection),
+        (AffineSubspace([[1.0, 1.0]], [0.0]), EuclideanProjection),
+        (Ellipsoid([[2.0, 1.0], [1.0, 1.0]]), EllipsoidBarrier),
+        (SecondOrderCone(3), SecondOrderConeBarrier),
+        (HalfSpace((1.0, 2.0), 0.0), SlabsEntropy),
+        (Slabs([[0.6, 0.8]], (0.0,), (1.0,)), SlabsEntropy),
+        (Sphere(3, 1.0), EuclideanProjection),
+        (L1Ball(3, 1.0), EuclideanProjection),
         (Unconstrained(3), Identity),
     ],
 )

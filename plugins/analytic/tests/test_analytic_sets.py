@@ -9,10 +9,26 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 import tain
-from tain_analytic import AffineSubspace, Ball, Box, Simplex, Unconstrained
+from tain_analytic import (
+    AffineSubspace,
+    Ball,
+    Box,
+    Ellipsoid,
+    HalfSpace,
+    L1Ball,
+    SecondOrderCone,
+    Simplex,
+    Slabs,
+    Sphere,
+    Unconstrained,
+)
 
 INF = math.inf
 ROWS = 9
+
+
+def source(seed):
+    return torch.Generator().manual_seed(seed)
 
 
 @attrs.frozen
@@ -23,12 +39,18 @@ class Subject:
     constraint: tain.Constraint
     depth: float = 0.0
     boundary: bool = True
+    convex: bool = True
 
     def anywhere(self, rng, dtype):
         """Points inside and far outside, of sizes from 1e-3 to 1e3 of the scale."""
         size = 10 ** (torch.rand((ROWS, 1), generator=rng, dtype=torch.float64) * 6 - 3) * self.constraint.scale
         shape = self.constraint.event_shape or (4,)
         return (torch.randn((ROWS, *shape), generator=rng, dtype=torch.float64) * size).to(dtype)
+
+
+def turned(size):
+    """An orthogonal matrix with no entry of any special value."""
+    return torch.linalg.qr(torch.randn((size, size), generator=source(11), dtype=torch.float64)).Q
 
 
 redundant = AffineSubspace(
@@ -43,6 +65,13 @@ SUBJECTS = [
     Subject("box-far", Box((-1e8, 1e8), (INF, INF)), 1e5),
     Subject("ball", Ball(5, 2.0), 0.01),
     Subject("ball-moved", Ball(3, 0.5, (7.0, 0.1, -2.0)), 0.004),
+    Subject("l1-ball", L1Ball(6, 3.0), 0.01),
+    Subject("l1-ball-large", L1Ball(200, 1e-3), 5e-7),
+    Subject("cone", SecondOrderCone(5), 0.014),
+    Subject("half-space", HalfSpace((1.0, -2.0, 0.5, 0.1), 1.0), 0.004),
+    Subject("slabs", Slabs(turned(6)[:3], (-1.0, 2.0, -INF), (0.5, INF, 30.0)), 0.007),
+    Subject("sphere", Sphere(5, 2.0), boundary=False, convex=False),
+    Subject("sphere-moved", Sphere(3, 0.5, (7.0, 0.1, -2.0)), boundary=False, convex=False),
     Subject("affine", redundant, boundary=False),
     Subject("affine-origin", AffineSubspace([[1.0, 1.0, -1.0]], [0.0]), boundary=False),
     Subject("affine-point", AffineSubspace([[1.0, 1.0], [1.0, -2.0]], [1.0, 4.0]), boundary=False),
@@ -58,10 +87,6 @@ def having(capability: type | None = None) -> Callable:
 
 seeded = given(seed=st.integers(0, 2**63 - 1))
 often = settings(max_examples=20, deadline=None, derandomize=True, database=None)
-
-
-def source(seed):
-    return torch.Generator().manual_seed(seed)
 
 
 def rounding(x, constraint):
@@ -80,7 +105,11 @@ def inside(subject, rng, dtype):
 @often
 @seeded
 def test_projection_is_the_nearest_point(subject, dtype, seed):
-    """x - P(x) makes no acute angle with z - P(x), for any z of the set: that characterises the projection."""
+    """x - P(x) makes no acute angle with z - P(x), for any z of the set: that characterises the projection.
+
+    On a set that is not convex, an angle is allowed whose cosine is |z - P(x)| / (2 |x - P(x)|) or less: that is,
+    |x - P(x)| <= |x - z|.
+    """
     constraint, rng = subject.constraint, source(seed)
     x = subject.anywhere(rng, dtype)
     before = x.clone()
@@ -91,6 +120,8 @@ def test_projection_is_the_nearest_point(subject, dtype, seed):
     for _ in range(5):
         z = inside(subject, rng, dtype)
         product = ((x - projected) * (z - projected)).flatten(1).sum(1)
+        if not subject.convex:
+            product = product - (z - projected).flatten(1).square().sum(1) / 2
         length = (x - projected).flatten(1).norm(dim=1) + (z - projected).flatten(1).norm(dim=1)
         assert (product <= 30 * rounding(x, constraint) * (length + constraint.scale)).all()
 
@@ -202,7 +233,7 @@ def test_retraction(subject, dtype, seed):
     assert torch.equal(x, before)
     assert (constraint.distance(retracted) <= 4 * torch.finfo(dtype).eps * constraint.scale).all()
     least = margin * (1 - (x.shape[1] - 1) * margin) if isinstance(constraint, Simplex) else margin
-    assert not constraint.near_boundary(retracted, least - 8 * torch.finfo(dtype).eps * constraint.scale).any()
+    assert not constraint.near_boundary(retracted, least - 8 * float(rounding(retracted, constraint).max())).any()
     assert constraint.retraction
     x = inside(subject, rng, dtype)
     assert ((constraint.retract(x, margin) - x).norm(dim=1) <= 8 * rounding(x, constraint)).all()
@@ -280,6 +311,29 @@ def test_saved_and_loaded_sets(subject, tmp_path):
         (lambda: Ball(2, math.nan), r"'radius' is nan"),
         (lambda: Ball(2, 1.0, (0.0,)), r"'center' has 1 entries, but must have 'size', 2"),
         (lambda: Ball(1, 1.0, (INF,)), r"'center'\[0\] is inf"),
+        (lambda: HalfSpace((0.0, 0.0), 1.0), r"'normal' holds nothing but zeros"),
+        (lambda: HalfSpace((0.0, INF), 1.0), r"'normal'\[1\] is inf, but must be finite"),
+        (lambda: HalfSpace((0.0, 1.0), INF), r"'offset' is inf"),
+        (lambda: Slabs([[0.0, 2.0]], [0.0], [1.0]), r"'directions'\[0\] has the squared length 4, but must have 1"),
+        (lambda: Slabs([[0.0, 1.0], [0.6, 0.8]], [0.0] * 2, [1.0] * 2), r"\[0\] and \[1\] have the inner product 0\.8"),
+        (lambda: Slabs([[1.0], [1.0]], [0.0] * 2, [1.0] * 2), r"2 rows of 1 numbers"),
+        (lambda: Slabs([[0.0, 1.0], [1.0]], [0.0] * 2, [1.0] * 2), r"'directions'\[1\] has 1 entries"),
+        (lambda: Slabs([[0.0, 1.0]], [0.0] * 2, [1.0]), r"'lower' has 2 entries.*each of the 1 rows"),
+        (lambda: Slabs([[0.0, 1.0]], [2.0], [1.0]), r"'lower'\[0\] is 2\.0, but must be below 'upper'\[0\], 1\.0"),
+        (lambda: SecondOrderCone(1), r"'size' is 1, but must be at least 2"),
+        (lambda: Ellipsoid([[1.0, 0.0]]), r"'matrix' has shape \(1, 2\), but must be square"),
+        (
+            lambda: Ellipsoid([[1.0, 0.5], [0.0, 1.0]]),
+            r"'matrix'\[0\]\[1\] is 0\.5 but \[1\]\[0\] is 0: it must be symm",
+        ),
+        (lambda: Ellipsoid([[1.0, 2.0], [2.0, 1.0]]), r"'matrix' has the eigenvalue -1, but all must be above"),
+        (lambda: Ellipsoid([[1.0, 0.0], [0.0, math.nan]]), r"'matrix'\[1\]\[1\] is nan, but must be a number"),
+        (lambda: Ellipsoid([[1.0]], radius=0.0), r"'radius' is 0\.0, but must be above 0"),
+        (lambda: Ellipsoid([[1.0]], center=(0.0, 1.0)), r"'center' has 2 entries.*each of the 1 rows"),
+        (lambda: Sphere(2, 0.0), r"'radius' is 0\.0, but must be above 0"),
+        (lambda: Sphere(2, 1.0, (0.0,)), r"'center' has 1 entries, but must have 'size', 2"),
+        (lambda: L1Ball(2, -1.0), r"'radius' is -1\.0, but must be above 0"),
+        (lambda: L1Ball(0, 1.0), r"'size' is 0, but must be at least 1"),
         (lambda: AffineSubspace([[0.0, 0.0]], [0.0]), r"'matrix' holds nothing but zeros"),
         (lambda: AffineSubspace([[]], [0.0]), r"'matrix' has shape \(1, 0\)"),
         (lambda: AffineSubspace([], []), r"'matrix' has shape \(0,\)"),
@@ -299,7 +353,13 @@ def test_bad_parameters_are_refused_by_name_and_value(build, message):
 
 @pytest.mark.parametrize(
     ("constraint", "margin", "limit"),
-    [(Simplex(4), 0.25, "0.25"), (Ball(2, 3.0), 3.0, "3"), (Box((0.0, 0.0), (1.0, INF)), 0.5, "0.5")],
+    [
+        (Simplex(4), 0.25, "0.25"),
+        (L1Ball(4, 3.0), 1.5, "1.5"),
+        (Slabs([[0.0, 1.0]], [-1.0], [1.0]), 1.0, "1"),
+        (Ball(2, 3.0), 3.0, "3"),
+        (Box((0.0, 0.0), (1.0, INF)), 0.5, "0.5"),
+    ],
 )
 def test_margins_that_leave_nothing_are_refused(constraint, margin, limit):
     x = constraint.interior(2, rng=0)

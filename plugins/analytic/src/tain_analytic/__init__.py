@@ -14,23 +14,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tain_analytic.affine import AffineProjection as AffineProjection, AffineSubspace as AffineSubspace
+    from tain_analytic.affine import AffineSubspace as AffineSubspace
     from tain_analytic.ball import Ball as Ball
     from tain_analytic.ball_barrier import BallBarrier as BallBarrier
     from tain_analytic.box import Box as Box
     from tain_analytic.box_entropy import BoxEntropy as BoxEntropy
+    from tain_analytic.ellipsoid import Ellipsoid as Ellipsoid
+    from tain_analytic.ellipsoid_barrier import EllipsoidBarrier as EllipsoidBarrier
+    from tain_analytic.euclidean import EuclideanProjection as EuclideanProjection
+    from tain_analytic.l1_ball import L1Ball as L1Ball
+    from tain_analytic.polytope import Polytope as Polytope
+    from tain_analytic.polytope_barrier import PolytopeBarrier as PolytopeBarrier
+    from tain_analytic.second_order_cone import SecondOrderCone as SecondOrderCone
+    from tain_analytic.second_order_cone_barrier import SecondOrderConeBarrier as SecondOrderConeBarrier
     from tain_analytic.simplex import Simplex as Simplex
     from tain_analytic.simplex_entropy import SimplexEntropy as SimplexEntropy
+    from tain_analytic.slabs import HalfSpace as HalfSpace, Slabs as Slabs
+    from tain_analytic.slabs_entropy import SlabsEntropy as SlabsEntropy
+    from tain_analytic.sphere import Sphere as Sphere
     from tain_analytic.unconstrained import Identity as Identity, Unconstrained as Unconstrained
 
 _HOME = {
-    "affine": "AffineProjection AffineSubspace",
+    "affine": "AffineSubspace",
     "ball": "Ball",
     "ball_barrier": "BallBarrier",
     "box": "Box",
     "box_entropy": "BoxEntropy",
+    "ellipsoid": "Ellipsoid",
+    "ellipsoid_barrier": "EllipsoidBarrier",
+    "euclidean": "EuclideanProjection",
+    "l1_ball": "L1Ball",
+    "polytope": "Polytope",
+    "polytope_barrier": "PolytopeBarrier",
+    "second_order_cone": "SecondOrderCone",
+    "second_order_cone_barrier": "SecondOrderConeBarrier",
     "simplex": "Simplex",
     "simplex_entropy": "SimplexEntropy",
+    "slabs": "HalfSpace Slabs",
+    "slabs_entropy": "SlabsEntropy",
+    "sphere": "Sphere",
     "unconstrained": "Identity Unconstrained",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}

@@ -5,11 +5,11 @@ from typing import Annotated, final
 import torch
 from torch import Tensor
 
-from tain import ConfigurationError, Field, Interior, Projectable, Projective, Residual, Retractable
+from tain import ConfigurationError, Field, Interior, Projectable, Residual, Retractable
 from tain.randomness import generator, standard_normal
-from tain_analytic.numerics import like, norm, require_margin
+from tain_analytic.numerics import like, norm, require_margin, settled, times
 
-__all__ = ["AffineProjection", "AffineSubspace"]
+__all__ = ["AffineSubspace"]
 
 Matrix = tuple[tuple[float, ...], ...] | Tensor
 Vector = tuple[float, ...] | Tensor
@@ -40,7 +40,7 @@ class AffineSubspace(Projectable, Residual, Interior, Retractable):
 
     event_ndim = 1
     event_shape: tuple[int, ...]
-    retraction = "rows are moved to the nearest solution of the equations; there is no boundary to keep away from"
+    retraction = "Rows are moved to the nearest solution of the equations; there is no boundary to keep away from."
 
     def __init__(
         self,
@@ -64,17 +64,11 @@ class AffineSubspace(Projectable, Residual, Interior, Retractable):
 
     def project(self, x: Tensor) -> Tensor:
         """The nearest solution: x - Q' (Q x - p), with the equations' orthonormal form Q x = p."""
-        nearest = self._step(x)
-        for _ in range(7):  # each step leaves its own rounding, 1e-7 of its length; from 1e30 away it takes six to 1e-7
-            far = self.distance(nearest)[:, None] > self.tolerance(x.dtype) / 2
-            if not bool(far.any()):
-                break
-            nearest = torch.where(far, self._step(nearest), nearest)  # only those rows, so that each is on its own
-        return nearest
+        return settled(self._step, self.distance, x, self.tolerance(x.dtype) / 2)
 
     def residual(self, x: Tensor) -> Tensor:
         """A x - b, the equations as they were given: (B, n) to (B, K)."""
-        return _times(x, self.matrix) - like(self.offset, x)
+        return times(x, self.matrix) - like(self.offset, x)
 
     def interior(self, n: int, *, rng: torch.Generator | int | None = None, dtype: torch.dtype | None = None) -> Tensor:
         """Standard normal points, projected: a standard normal distribution around the solution nearest to 0."""
@@ -91,57 +85,11 @@ class AffineSubspace(Projectable, Residual, Interior, Retractable):
         return torch.zeros_like(x, dtype=torch.bool)
 
     def _step(self, x: Tensor) -> Tensor:
-        return x - _times(self._along(x), self._basis.mT)
+        return x - times(self._along(x), self._basis.mT)
 
     def _along(self, x: Tensor) -> Tensor:
         """Q x - p: (B, n) to (B, rank)."""
-        return _times(x, self._basis) - like(self._position, x)
-
-
-@final
-class AffineProjection(Projective):
-    """The Euclidean projection onto an affine subspace: the mirror map of |x|^2 / 2 plus the set's indicator.
-
-    Valid range: every finite number up to 1e30 in size; `inverse` keeps the equations to 4 rounding errors of |x| and
-    of the scale of the set.
-
-    Source: Convex Analysis, https://doi.org/10.1515/9781400873173 (section 23)
-
-    Args:
-        subspace: the set, in n dimensions. Samples and mirror images have shape (B, n).
-
-    Example:
-        >>> import torch
-        >>> from tain_analytic import AffineProjection, AffineSubspace
-        >>> mirror = AffineProjection(AffineSubspace(matrix=[[1.0, 1.0]], offset=[4.0]))
-        >>> mirror.constraint.contains(mirror.inverse(torch.tensor([[2.0, 4.0]])))
-        tensor([True])
-    """
-
-    constraint: AffineSubspace
-
-    def __init__(self, subspace: Annotated[AffineSubspace, Field("the solutions of the equations")]):
-        super().__init__()
-        self.constraint = subspace
-
-    def forward(self, x: Tensor) -> Tensor:
-        """y = x: (B, n) to (B, n).
-
-        Raises:
-            OutsideSetError: a row breaks the equations by more than the tolerance.
-        """
-        self.constraint.require(x)
-        return x
-
-    def inverse(self, y: Tensor) -> Tensor:
-        """The solution nearest to y: (B, n) to (B, n)."""
-        return self.constraint.project(y)
-
-
-def _times(x: Tensor, matrix: Tensor) -> Tensor:
-    """x matrix', in full precision even under autocast, which would round a product to bfloat16."""
-    with torch.autocast(x.device.type, enabled=False):
-        return x @ like(matrix, x).mT
+        return times(x, self._basis) - like(self._position, x)
 
 
 def _checked(matrix: Matrix, offset: Vector) -> tuple[Tensor, Tensor, float]:

@@ -34,7 +34,7 @@ class Ball(Projectable, Interior, Retractable):
 
     event_ndim = 1
     event_shape: tuple[int, ...]
-    retraction = "rows beyond the radius, or nearer to it than the margin, are moved straight towards the centre"
+    retraction = "Rows beyond the radius, or nearer to it than the margin, are moved straight towards the centre."
 
     def __init__(
         self,

@@ -17,6 +17,8 @@ __all__ = ["Box"]
 class Box(Projectable, Interior, Retractable):
     """Bounds on each of n coordinates: {x : lower <= x <= upper}. Samples have shape (B, n).
 
+    The non-negative orthant of n numbers is Box(lower=(0.0,) * n, upper=(math.inf,) * n).
+
     Args:
         lower: n numbers, or -inf where a coordinate has no lower bound.
         upper: n numbers, or inf where a coordinate has no upper bound.
@@ -35,7 +37,7 @@ class Box(Projectable, Interior, Retractable):
 
     event_ndim = 1
     event_shape: tuple[int, ...]
-    retraction = "coordinates beyond a bound, or nearer to it than the margin, are moved to the margin from it"
+    retraction = "Coordinates beyond a bound, or nearer to it than the margin, are moved to the margin from it."
 
     def __init__(
         self,
@@ -54,7 +56,7 @@ class Box(Projectable, Interior, Retractable):
         self.lower = torch.tensor(lower, dtype=torch.float64)
         self.upper = torch.tensor(upper, dtype=torch.float64)
         self.event_shape = (len(lower),)
-        self.scale = max((abs(bound) for bound in (*lower, *upper) if math.isfinite(bound)), default=1.0)
+        self.scale = max((abs(bound) for bound in (*lower, *upper) if math.isfinite(bound)), default=1.0) or 1.0
 
     def distance(self, x: Tensor) -> Tensor:
         """The Euclidean distance to the nearest point of the box: (B, n) to (B,)."""

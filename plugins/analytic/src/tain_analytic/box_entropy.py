@@ -1,14 +1,13 @@
 """The mirror map of a box: each coordinate has a map of its own, by the kind of its interval."""
 
-from collections.abc import Callable
 from typing import Annotated, final
 
-import torch
 from torch import Tensor
 
 from tain import Field, Legendre
 from tain_analytic.box import Box
-from tain_analytic.intervals import Bounded, Free, HalfLine, Interval
+from tain_analytic.interval_product import IntervalProduct
+from tain_analytic.intervals import HalfLine
 
 __all__ = ["BoxEntropy"]
 
@@ -53,17 +52,7 @@ class BoxEntropy(Legendre):
     def __init__(self, box: Annotated[Box, Field("the box of bounds")]):
         super().__init__()
         self.constraint = box
-        above, below = torch.isfinite(box.lower), torch.isfinite(box.upper)
-        bounded, half, free = above & below, above ^ below, ~(above | below)
-        kinds = (
-            (bounded, Bounded(box.lower[bounded], box.upper[bounded])),
-            (half, HalfLine(torch.where(above, box.lower, box.upper)[half], torch.where(above, 1.0, -1.0)[half])),
-            (free, Free()),
-        )
-        self._intervals: list[tuple[Tensor, Interval]] = [
-            (chosen.nonzero().flatten(), interval) for chosen, interval in kinds if bool(chosen.any())
-        ]
-        self._order = torch.cat([columns for columns, _ in self._intervals]).argsort()
+        self._phi = IntervalProduct(box.lower, box.upper, HalfLine)
 
     def forward(self, x: Tensor) -> Tensor:
         """y = phi'(x), coordinate by coordinate: (B, n) to (B, n).
@@ -72,38 +61,28 @@ class BoxEntropy(Legendre):
             OutsideSetError: a row is outside of the box by more than its tolerance.
         """
         self.constraint.require(x)
-        return self._each(lambda interval, part: interval.gradient(part), x)
+        return self._phi.gradient(x)
 
     def inverse(self, y: Tensor) -> Tensor:
         """x = phi*'(y), coordinate by coordinate: (B, n) to (B, n)."""
-        return self._each(lambda interval, part: interval.inverse(part), y)
+        return self._phi.inverse(y)
 
     def potential(self, x: Tensor) -> Tensor:
         """phi(x), the sum over the coordinates: (B, n) to (B,)."""
-        return self._each(lambda interval, part: interval.potential(part), x).sum(1)
+        return self._phi.potential(x).sum(1)
 
     def conjugate(self, y: Tensor) -> Tensor:
         """phi*(y), the sum over the coordinates: (B, n) to (B,)."""
-        return self._each(lambda interval, part: interval.conjugate(part), y).sum(1)
+        return self._phi.conjugate(y).sum(1)
 
     def log_det(self, x: Tensor) -> Tensor:
         """The sum of log phi''(x) over the coordinates: (B, n) to (B,)."""
-        return self._hessian(x).log().sum(1)
+        return self._phi.hessian(x).log().sum(1)
 
     def hessian_vector(self, x: Tensor, v: Tensor) -> Tensor:
         """phi''(x) v: (B, n), (B, n) to (B, n)."""
-        return self._hessian(x) * v
+        return self._phi.hessian(x) * v
 
     def inverse_hessian_vector(self, x: Tensor, w: Tensor) -> Tensor:
         """w / phi''(x): (B, n), (B, n) to (B, n)."""
-        return w / self._hessian(x)
-
-    def _hessian(self, x: Tensor) -> Tensor:
-        return self._each(lambda interval, part: interval.hessian(part), x)
-
-    def _each(self, function: Callable[[Interval, Tensor], Tensor], z: Tensor) -> Tensor:
-        """Give each kind of interval its columns of z, and put the results back in their order: (B, n) to (B, n)."""
-        if len(self._intervals) == 1:
-            return function(self._intervals[0][1], z)
-        parts = [function(interval, z[:, columns]) for columns, interval in self._intervals]
-        return torch.cat(parts, 1)[:, self._order]
+        return w / self._phi.hessian(x)

@@ -1,13 +1,14 @@
 """What several maps need so that floating point does not spoil their formulas."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from tain import ConfigurationError
 
-__all__ = ["barrier_margin", "like", "norm", "require_margin"]
+__all__ = ["barrier_margin", "like", "norm", "require_margin", "settled", "times"]
 
 
 def like(constant: Tensor, x: Tensor) -> Tensor:
@@ -50,3 +51,25 @@ def require_margin(owner: str, margin: float, limit: float) -> None:
     """
     if not (0 <= margin < limit and math.isfinite(margin)):
         raise ConfigurationError(f"{owner}: 'margin' is {margin}, but must be at least 0 and below {limit:.6g}.")
+
+
+def settled(
+    step: Callable[[Tensor], Tensor], distance: Callable[[Tensor], Tensor], x: Tensor, tolerance: float
+) -> Tensor:
+    """A linear projection, repeated for each row until it is within `tolerance` of the set, at most eight times.
+
+    Each step leaves its own rounding, 1e-7 of its length in float32; from 1e30 away it takes six to 1e-7.
+    """
+    nearest = step(x)
+    for _ in range(7):
+        far = distance(nearest)[:, None] > tolerance
+        if not bool(far.any()):
+            break
+        nearest = torch.where(far, step(nearest), nearest)  # only those rows, so that each is on its own
+    return nearest
+
+
+def times(x: Tensor, matrix: Tensor) -> Tensor:
+    """x matrix', in full precision even under autocast, which would round a product to bfloat16."""
+    with torch.autocast(x.device.type, enabled=False):
+        return x @ like(matrix, x).mT

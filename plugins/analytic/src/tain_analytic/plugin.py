@@ -13,29 +13,68 @@ __all__: list[str] = []
 
 @hookimpl
 def tain_constraints() -> Iterator[Component]:
-    from tain_analytic import AffineSubspace, Ball, Box, Simplex, Unconstrained
+    from tain_analytic import (
+        AffineSubspace,
+        Ball,
+        Box,
+        Ellipsoid,
+        HalfSpace,
+        L1Ball,
+        Polytope,
+        SecondOrderCone,
+        Simplex,
+        Slabs,
+        Sphere,
+        Unconstrained,
+    )
 
     yield Component("simplex", Simplex, summary="shares: at least 0, with sum 1")
     yield Component("box", Box, summary="a lower and an upper bound on each coordinate, either may be infinite")
     yield Component("ball", Ball, summary="at most a radius away from a centre")
+    yield Component("ellipsoid", Ellipsoid, summary="a ball in the metric of a positive definite matrix")
+    yield Component("second-order-cone", SecondOrderCone, summary="a last number at least the length of the others")
+    yield Component("slabs", Slabs, summary="bounds along orthonormal directions, everything across them")
+    yield Component("half-space", HalfSpace, summary="one side of a plane")
+    yield Component("sphere", Sphere, summary="exactly a radius away from a centre")
+    yield Component("l1-ball", L1Ball, summary="entries whose sizes sum to a radius at most")
+    yield Component("polytope", Polytope, summary="linear inequalities and equations, A x <= b and C x = d")
     yield Component("affine-subspace", AffineSubspace, summary="linear equations, A x = b")
     yield Component("unconstrained", Unconstrained, summary="no rule at all: every finite tensor")
 
 
 @hookimpl
 def tain_mirror_maps() -> Iterator[Component]:
-    from tain_analytic import AffineProjection, BallBarrier, BoxEntropy, Identity, SimplexEntropy
+    from tain_analytic import (
+        BallBarrier,
+        BoxEntropy,
+        EllipsoidBarrier,
+        EuclideanProjection,
+        Identity,
+        PolytopeBarrier,
+        SecondOrderConeBarrier,
+        SimplexEntropy,
+        SlabsEntropy,
+    )
 
     yield Component("simplex-entropy", SimplexEntropy, summary="log-ratios of the shares; back by softmax")
     yield Component("box-entropy", BoxEntropy, summary="log-odds between two bounds, a log barrier at a single one")
     yield Component("ball-barrier", BallBarrier, summary="the log barrier of the ball")
-    yield Component("affine-projection", AffineProjection, summary="Euclidean projection onto linear equations")
+    yield Component("ellipsoid-barrier", EllipsoidBarrier, summary="the log barrier of the ellipsoid")
+    yield Component(
+        "second-order-cone-barrier", SecondOrderConeBarrier, summary="the log barrier of the cone plus half the square"
+    )
+    yield Component("slabs-entropy", SlabsEntropy, summary="log-odds along directions, the identity across them")
+    yield Component(
+        "polytope-barrier", PolytopeBarrier, summary="the log barrier of the polytope; back by Newton's method"
+    )
+    yield Component("euclidean-projection", EuclideanProjection, summary="the nearest point of any set that has one")
     yield Component("identity", Identity, summary="leaves samples as they are")
 
 
 @hookimpl
 def tain_mirror_for(constraint: "Constraint") -> Iterator["MirrorMap"]:
     import tain_analytic as analytic
+    from tain import Combined, Projectable
 
     match constraint:
         case analytic.Simplex():
@@ -44,7 +83,16 @@ def tain_mirror_for(constraint: "Constraint") -> Iterator["MirrorMap"]:
             yield analytic.BoxEntropy(constraint)
         case analytic.Ball():
             yield analytic.BallBarrier(constraint)
-        case analytic.AffineSubspace():
-            yield analytic.AffineProjection(constraint)
+        case analytic.Ellipsoid():
+            yield analytic.EllipsoidBarrier(constraint)
+        case analytic.SecondOrderCone():
+            yield analytic.SecondOrderConeBarrier(constraint)
+        case analytic.Slabs() | analytic.HalfSpace():
+            yield analytic.SlabsEntropy(constraint)
+        case analytic.Polytope():
+            yield analytic.PolytopeBarrier(constraint)
         case analytic.Unconstrained():
             yield analytic.Identity(constraint)
+    if isinstance(constraint, Projectable) and not isinstance(constraint, Combined):
+        # Of any plugin. What is made of parts gets its map from theirs, which may be better than projections.
+        yield analytic.EuclideanProjection(constraint)

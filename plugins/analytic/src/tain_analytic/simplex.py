@@ -33,8 +33,8 @@ class Simplex(Projectable, Interior, Retractable):
     event_ndim = 1
     event_shape: tuple[int, ...]
     retraction = (
-        "each row is divided by its sum; shares below the margin are then set to it and the row's other shares scaled "
-        "down in common (multiplicative replacement), which keeps the ratios between them"
+        "Each row is divided by its sum; shares below the margin are then set to it and the row's other shares scaled "
+        "down in common (multiplicative replacement), which keeps the ratios between them."
     )
 
     def __init__(self, parts: Annotated[int, Field("number of shares", at_least=2)]):
