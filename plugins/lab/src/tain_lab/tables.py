@@ -110,24 +110,24 @@ def write_table(path: Path, columns: Sequence[str], values: NDArray[np.floating[
 
 
 def _read_csv(path: Path) -> Columns:
-    ragged: list[Any] = []
-
-    def set_aside(row: Any) -> str:
-        ragged.append(row)
-        return "skip"
-
-    parsing = pyarrow.csv.ParseOptions(invalid_row_handler=set_aside)
-    with pyarrow.csv.open_csv(path, parse_options=parsing) as head:
+    skipping = pyarrow.csv.ParseOptions(invalid_row_handler=lambda row: "skip")
+    with pyarrow.csv.open_csv(path, parse_options=skipping) as head:  # for the names; broken rows come out below
         names = head.schema.names
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise DataError(f"{path}: the column '{repeated[0]}' stands twice in the header. Rename one.")
     # All as text first, so that a wrong value can be named with its row.
     texts = dict.fromkeys(names, pyarrow.string())
+    ragged: list[Any] = []
+
+    def set_aside(row: Any) -> str:
+        ragged.append(row)
+        return "skip"
+
     table = pyarrow.csv.read_csv(
         path,
         read_options=pyarrow.csv.ReadOptions(use_threads=False),  # else broken rows would have no number
-        parse_options=parsing,
+        parse_options=pyarrow.csv.ParseOptions(invalid_row_handler=set_aside),
         convert_options=pyarrow.csv.ConvertOptions(column_types=texts, strings_can_be_null=False),
     )
     if ragged:
