@@ -60,11 +60,17 @@ def fit(
         CheckpointError: the checkpoint is broken or of another training.
 
     Example:
-        >>> import torch, tain
-        >>> from tain_analytic import Identity, Unconstrained
-        >>> from tain_diffusion import VectorDiffusion
-        >>> model = tain.Mirrored(Identity(Unconstrained()), VectorDiffusion(event_shape=(2,), width=16, blocks=1))
-        >>> losses = fit(model, torch.randn(50, 2), steps=20, progress=False)
+        >>> import tain, torch
+        >>> class Mean(tain.Generator):
+        ...     def __init__(self, event_shape: tuple[int, ...]):
+        ...         super().__init__()
+        ...         self.event_shape = event_shape
+        ...         self.mean = torch.nn.Parameter(torch.zeros(event_shape))
+        ...     def loss(self, y, *, rng=None):
+        ...         return (y - self.mean).square().sum(1)
+        ...     def sample(self, n, *, rng=None):
+        ...         return self.mean.expand(n, -1)
+        >>> losses = fit(Mean((2,)), torch.ones(50, 2), steps=20, progress=False)
         >>> len(losses)
         20
     """
