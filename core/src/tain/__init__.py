@@ -95,6 +95,7 @@ if TYPE_CHECKING:
         Learned as Learned,
         Legendre as Legendre,
         MirrorMap as MirrorMap,
+        Potential as Potential,
         Projective as Projective,
     )
     from tain.mirror_search import (
@@ -135,7 +136,7 @@ _HOME = {
     "functions": "constraint",
     "generators": "Denoiser Density Generator",
     "hookspecs": "hookimpl",
-    "mirror_maps": "Bijective Learned Legendre MirrorMap Projective",
+    "mirror_maps": "Bijective Learned Legendre MirrorMap Potential Projective",
     "mirror_search": "mirror_for offers",
     "mirrored": "Mirrored",
     "preimage": "Preimage",

@@ -18,7 +18,7 @@ from torch import Tensor
 from tain.configured import Configured
 from tain.constraints import Constraint
 
-__all__ = ["Bijective", "Learned", "Legendre", "MirrorMap", "Projective"]
+__all__ = ["Bijective", "Learned", "Legendre", "MirrorMap", "Potential", "Projective"]
 
 
 class MirrorMap(Configured, abc.ABC):
@@ -62,11 +62,12 @@ class Bijective(MirrorMap):
         """
 
 
-class Legendre(Bijective):
-    """Capability: a bijection of the interior of a convex set, the gradient of a potential phi.
+class Potential(MirrorMap):
+    """Capability: `forward` is the gradient of a convex potential phi, and `inverse` that of its conjugate.
 
     Where the set is flat (the simplex has no interior in its space), gradients are taken in coordinates of its affine
-    hull, and <x, y> is `pairing(x, y)`.
+    hull, and <x, y> is `pairing(x, y)`. The images may then be a flat part of the mirror space, as those of centred
+    log-ratios are: `inverse` still takes every y, but the map is `Legendre` only if it is one to one.
     """
 
     @abc.abstractmethod
@@ -88,6 +89,10 @@ class Legendre(Bijective):
     def pairing(self, x: Tensor, y: Tensor) -> Tensor:
         """<x, y>, the bilinear form that joins both spaces: (B, *S), (B, *T) to (B,)."""
         return (x * y).flatten(1).sum(1)
+
+
+class Legendre(Potential, Bijective):
+    """Capability: the gradient of a potential, and one to one between the interior of a convex set and all of R^m."""
 
 
 class Projective(MirrorMap):

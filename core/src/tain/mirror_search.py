@@ -5,16 +5,19 @@ from tain.capabilities import supports
 from tain.catalogue import host
 from tain.constraints import Constraint
 from tain.errors import ConfigurationError, NoMirrorMapError, one_line
-from tain.mirror_maps import Learned, Legendre, MirrorMap, Projective
+from tain.mirror_maps import Bijective, Learned, Legendre, MirrorMap, Potential, Projective
 from tain.registry import registry
 
 __all__ = ["mirror_for", "offers"]
 
-_BEST_FIRST: tuple[type[MirrorMap], ...] = (Legendre, Projective, Learned, MirrorMap)
+_BEST_FIRST: tuple[type[MirrorMap], ...] = (Legendre, Bijective, Potential, Projective, Learned, MirrorMap)
 
 
 def offers(constraint: Constraint) -> tuple[MirrorMap, ...]:
-    """All mirror maps offered for a constraint, the best first: bijections, then projections, then learned ones.
+    """All mirror maps offered for a constraint, the best first.
+
+    Legendre maps come first, then other bijections, gradients of potentials that are many to one, projections, and
+    learned maps.
 
     Raises:
         ConfigurationError: it is no constraint.

@@ -19,16 +19,21 @@ from tain_analytic import (
     Ball,
     BallBarrier,
     Box,
+    BoxBarrier,
     BoxEntropy,
     Ellipsoid,
     EllipsoidBarrier,
     HalfSpace,
     Identity,
+    Ordered,
+    OrderedEntropy,
+    Orthant,
     SecondOrderCone,
     SecondOrderConeBarrier,
     Simplex,
     SimplexEntropy,
     Slabs,
+    SlabsBarrier,
     SlabsEntropy,
     Unconstrained,
 )
@@ -105,6 +110,12 @@ def cone_points(mirror, rng, slack):
     return torch.cat([direction / direction.norm(dim=1, keepdim=True) * (large - small), large + small], 1) / 2
 
 
+def ordered_points(mirror, rng, slack):
+    (size,) = mirror.constraint.event_shape
+    gaps = logarithmic((ROWS, size - 1), rng, 20 * slack, 3)  # the largest number may be 20
+    return torch.cat([torch.randn((ROWS, 1), generator=rng, dtype=torch.float64), gaps], 1).cumsum(1)
+
+
 def free_points(mirror, rng, slack):
     return logarithmic((ROWS, 2, 3), rng, 1e-6, 1e6) * signs((ROWS, 2, 3), rng)
 
@@ -150,6 +161,12 @@ def cone_edge(mirror):
     ray = torch.full((1, size), 1 / math.sqrt(size - 1), dtype=torch.float64)
     ray[:, -1] = 1
     return torch.cat([0 * ray, ray, 0.01 * ray])
+
+
+def ordered_edge(mirror):
+    (size,) = mirror.constraint.event_shape
+    even = torch.ones(1, size, dtype=torch.float64)
+    return torch.cat([even, torch.cat([even[:, 1:], 2 * even[:, :1]], 1), 0 * even])
 
 
 def zero_sum(v):
@@ -203,16 +220,30 @@ def simplex(parts, coordinates):
     )
 
 
-def box(name, lower, upper):
-    return Subject(f"box-{name}", lambda: BoxEntropy(Box(lower, upper)), box_points, box_edge, squares=INF in upper)
+def box(name, set_of, kind=BoxEntropy, **arguments):
+    squares = not set_of().upper.isfinite().all()
+    return Subject(f"box-{name}", lambda: kind(set_of(), **arguments), box_points, box_edge, squares=squares)
 
 
-def ball(name, *arguments, beta=1.0):
-    return Subject(f"ball-{name}", lambda: BallBarrier(Ball(*arguments), beta), ball_points, ball_edge)
+def ball(name, *arguments, **barrier):
+    return Subject(f"ball-{name}", lambda: BallBarrier(Ball(*arguments), **barrier), ball_points, ball_edge)
 
 
-def slabs(name, build):
-    return Subject(name, lambda: SlabsEntropy(build()), slabs_points, slabs_edge, squares=True)
+def slabs(name, build, kind=SlabsEntropy, **arguments):
+    fading = kind is SlabsBarrier
+    return Subject(name, lambda: kind(build(), **arguments), slabs_points, slabs_edge, squares=True, fading=fading)
+
+
+def unit_box():
+    return Box((0.0,) * 5, (1.0,) * 5)
+
+
+def mixed_box():
+    return Box((0.0, -INF, -INF, 18.0, -0.3, 0.0), (INF, 2.5, INF, 100.0, 0.1, 1e-3))
+
+
+def turned_slabs():
+    return Slabs(turned(5)[:3], (-1.0, 2.0, -INF), (0.5, INF, 30.0))
 
 
 def turned(size):
@@ -220,8 +251,8 @@ def turned(size):
     return torch.linalg.qr(torch.randn((size, size), generator=source(11), dtype=torch.float64)).Q
 
 
-def ellipsoid(name, *arguments, beta=1.0):
-    return Subject(name, lambda: EllipsoidBarrier(Ellipsoid(*arguments), beta), ellipsoid_points, ellipsoid_edge)
+def ellipsoid(name, *arguments, **barrier):
+    return Subject(name, lambda: EllipsoidBarrier(Ellipsoid(*arguments), **barrier), ellipsoid_points, ellipsoid_edge)
 
 
 def cone(size):
@@ -233,20 +264,32 @@ def cone(size):
 
 SUBJECTS = [
     *(simplex(parts, how) for parts in (2, 6, 40) for how in ("isometric", "additive")),
-    box("unit", (0.0,) * 5, (1.0,) * 5),
-    box("mixed", (0.0, -INF, -INF, 18.0, -0.3, 0.0), (INF, 2.5, INF, 100.0, 0.1, 1e-3)),
-    box("half", (0.0, -3.0), (INF, INF)),
+    box("unit", unit_box),
+    box("mixed", mixed_box),
+    box("orthant", lambda: Orthant(3)),
+    box("barrier-unit", unit_box, BoxBarrier, weight=0.5),
+    box("barrier-mixed", mixed_box, BoxBarrier),
+    box("barrier-half", lambda: Box((0.0, -3.0), (INF, INF)), BoxBarrier, weight=7.0),
+    *(box(f"power-{power}", mixed_box, BoxBarrier, weight=2.0, power=power) for power in (0.1, 0.5, 0.9)),
     ball("line", 1, 2.0),
+    *(ball(f"power-{power}", 3, 2.0, (1.0, 0.0, -0.5), beta=0.3, power=power) for power in (0.2, 0.5, 0.9)),
     ball("unit", 3, 1.0),
     ball("moved", 4, 3.0, (10.0, -0.1, 0.0, 2.0), beta=0.05),
     ball("tiny", 6, 1e-4, beta=20.0),
     ellipsoid("ellipsoid", ((2.0, 0.5), (0.5, 1.0)), 3.0, (1.0, -2.0), beta=0.5),
+    ellipsoid("ellipsoid-power", ((2.0, 0.5), (0.5, 1.0)), 3.0, power=0.4),
     ellipsoid("ellipsoid-thin", ((1e4, 30.0, 0.0), (30.0, 2.0, 0.1), (0.0, 0.1, 1.0))),
     cone(2),
     cone(4),
     slabs("half-space", lambda: HalfSpace((1.0, -2.0, 0.5), 3.0)),
-    slabs("slabs", lambda: Slabs(turned(5)[:3], (-1.0, 2.0, -INF), (0.5, INF, 30.0))),
+    slabs("slabs", turned_slabs),
+    slabs("slabs-barrier", turned_slabs, SlabsBarrier),
+    slabs("slabs-power", turned_slabs, SlabsBarrier, power=0.3),
     slabs("slabs-full", lambda: Slabs(turned(3), (-0.1, 0.0, 0.0), (0.1, 1.0, INF))),
+    *(
+        Subject(f"ordered-{n}", lambda n=n: OrderedEntropy(Ordered(n)), ordered_points, ordered_edge, squares=True)
+        for n in (2, 6, 12)
+    ),
     Subject(
         "identity",
         lambda: Identity(Unconstrained(2)),
@@ -562,13 +605,15 @@ def test_isometric_coordinates_are_isometric():
 
 
 @each_dtype
-def test_both_bounds_of_a_box_are_reached_exactly(dtype):
+def test_bounds_of_a_box_are_reached_and_never_crossed(dtype):
     rng = source(9)
     bounds = torch.randn((1000, 2), generator=rng, dtype=torch.float64).sort(1).values
-    mirror = BoxEntropy(Box(*map(tuple, bounds.T.tolist())))
+    mirror, (lower, upper) = BoxEntropy(Box(*map(tuple, bounds.T.tolist()))), bounds.to(dtype).T
     y = torch.full((1, 1000), 1e30, dtype=dtype)
-    assert torch.equal(mirror.inverse(-y)[0], bounds[:, 0].to(dtype))
-    assert torch.equal(mirror.inverse(y)[0], bounds[:, 1].to(dtype))
+    low, high = mirror.inverse(-y)[0], mirror.inverse(y)[0]
+    rounding = 2 * torch.finfo(dtype).eps * bounds.abs().amax(1)
+    assert ((low >= lower) & (low - lower <= rounding)).all()
+    assert ((high <= upper) & (upper - high <= rounding)).all()
 
 
 @each_dtype

@@ -1,5 +1,6 @@
-"""A box: a lower and an upper bound on each coordinate."""
+"""A box: a lower and an upper bound on each coordinate. And the orthant, where every lower bound is 0."""
 
+import abc
 import math
 from typing import Annotated, final
 
@@ -10,49 +11,24 @@ from tain import ConfigurationError, Field, Interior, Projectable, Retractable
 from tain.randomness import generator, standard_normal, uniform
 from tain_analytic.numerics import like, norm, require_margin
 
-__all__ = ["Box"]
+__all__ = ["Box", "BoxSet", "Orthant"]
 
 
-@final
-class Box(Projectable, Interior, Retractable):
-    """Bounds on each of n coordinates: {x : lower <= x <= upper}. Samples have shape (B, n).
+class BoxSet(Projectable, Interior, Retractable, abc.ABC):
+    """{x : lower <= x <= upper}, coordinate by coordinate. The base of both.
 
-    The non-negative orthant of n numbers is Box(lower=(0.0,) * n, upper=(math.inf,) * n).
-
-    Args:
-        lower: n numbers, or -inf where a coordinate has no lower bound.
-        upper: n numbers, or inf where a coordinate has no upper bound.
-
-    Raises:
-        ConfigurationError: no or differently many bounds, a lower one not below its upper one, an infinite one of
-            the wrong sign, or NaN.
-
-    Example:
-        >>> import math, torch
-        >>> from tain_analytic import Box
-        >>> box = Box(lower=(0.0, 18.0), upper=(math.inf, 100.0))
-        >>> box.distance(torch.tensor([[2000.0, 30.0], [-3.0, 104.0]]))
-        tensor([0., 5.])
+    Attributes:
+        lower: (n,) in float64, -inf for none.
+        upper: (n,) in float64, inf for none.
     """
 
     event_ndim = 1
     event_shape: tuple[int, ...]
+    lower: Tensor
+    upper: Tensor
     retraction = "Coordinates beyond a bound, or nearer to it than the margin, are moved to the margin from it."
 
-    def __init__(
-        self,
-        lower: Annotated[tuple[float, ...], Field("lower bound of each coordinate, -inf for none")],
-        upper: Annotated[tuple[float, ...], Field("upper bound of each coordinate, inf for none")],
-    ):
-        super().__init__()
-        if not lower or len(lower) != len(upper):
-            raise ConfigurationError(
-                f"Box: 'lower' has {len(lower)} entries and 'upper' has {len(upper)}, but both must have the same "
-                "number, at least 1."
-            )
-        for index, (a, b) in enumerate(zip(lower, upper, strict=True)):
-            if not a < b or a == math.inf or b == -math.inf:
-                raise ConfigurationError(f"Box: 'lower'[{index}] is {a}, but must be below 'upper'[{index}], {b}.")
+    def _hold(self, lower: tuple[float, ...], upper: tuple[float, ...]) -> None:
         self.lower = torch.tensor(lower, dtype=torch.float64)
         self.upper = torch.tensor(upper, dtype=torch.float64)
         self.event_shape = (len(lower),)
@@ -91,9 +67,68 @@ class Box(Projectable, Interior, Retractable):
             tensor([[0.1000],
                     [0.5000]])
         """
-        require_margin("Box.retract", margin, float((self.upper - self.lower).min()) / 2)
+        require_margin(f"{type(self).__name__}.retract", margin, float((self.upper - self.lower).min()) / 2)
         return x.clamp(like(self.lower + margin, x), like(self.upper - margin, x))
 
     def near_boundary(self, x: Tensor, margin: float) -> Tensor:
         """Which coordinates are nearer than `margin` to a bound: booleans, shape (B, n)."""
         return (x - like(self.lower, x) < margin) | (like(self.upper, x) - x < margin)
+
+
+@final
+class Box(BoxSet):
+    """Bounds on each of n coordinates: {x : lower <= x <= upper}. Samples have shape (B, n).
+
+    Args:
+        lower: n numbers, or -inf where a coordinate has no lower bound.
+        upper: n numbers, or inf where a coordinate has no upper bound.
+
+    Raises:
+        ConfigurationError: no or differently many bounds, a lower one not below its upper one, an infinite one of
+            the wrong sign, or NaN.
+
+    Example:
+        >>> import math, torch
+        >>> from tain_analytic import Box
+        >>> box = Box(lower=(0.0, 18.0), upper=(math.inf, 100.0))
+        >>> box.distance(torch.tensor([[2000.0, 30.0], [-3.0, 104.0]]))
+        tensor([0., 5.])
+    """
+
+    def __init__(
+        self,
+        lower: Annotated[tuple[float, ...], Field("lower bound of each coordinate, -inf for none")],
+        upper: Annotated[tuple[float, ...], Field("upper bound of each coordinate, inf for none")],
+    ):
+        super().__init__()
+        if not lower or len(lower) != len(upper):
+            raise ConfigurationError(
+                f"Box: 'lower' has {len(lower)} entries and 'upper' has {len(upper)}, but both must have the same "
+                "number, at least 1."
+            )
+        for index, (a, b) in enumerate(zip(lower, upper, strict=True)):
+            if not a < b or a == math.inf or b == -math.inf:
+                raise ConfigurationError(f"Box: 'lower'[{index}] is {a}, but must be below 'upper'[{index}], {b}.")
+        self._hold(lower, upper)
+
+
+@final
+class Orthant(BoxSet):
+    """Numbers that are not negative: {x : every x_i >= 0}. Samples have shape (B, size).
+
+    Args:
+        size: how many, at least 1.
+
+    Raises:
+        ConfigurationError: a size below 1.
+
+    Example:
+        >>> import torch
+        >>> from tain_analytic import Orthant
+        >>> Orthant(2).project(torch.tensor([[1.0, -2.0]]))
+        tensor([[1., 0.]])
+    """
+
+    def __init__(self, size: Annotated[int, Field("how many numbers", at_least=1)]):
+        super().__init__()
+        self._hold((0.0,) * size, (math.inf,) * size)

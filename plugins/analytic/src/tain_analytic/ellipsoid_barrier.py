@@ -1,4 +1,4 @@
-"""The mirror map of an ellipsoid: the log barrier of a ball, in the coordinates where it is one."""
+"""The mirror map of an ellipsoid: the barrier of a ball, in the coordinates where it is one."""
 
 import math
 from typing import Annotated, final
@@ -15,9 +15,9 @@ __all__ = ["EllipsoidBarrier"]
 
 @final
 class EllipsoidBarrier(Legendre):
-    """phi(x) = -beta log(R^2 - (x - c)' P (x - c)), with P = L L'.
+    """phi(x) = -beta log(R^2 - (x - c)' P (x - c)), with P = L L', or a milder barrier with a power.
 
-    With `BallBarrier`'s psi on z = L' (x - c), in the ball of radius R:
+    With the psi of `BallBarrier` on z = L' (x - c), in the ball of radius R:
 
         forward    y = L psi'(z)            inverse    x = c + L'^-1 psi*'(L^-1 y)
 
@@ -32,6 +32,7 @@ class EllipsoidBarrier(Legendre):
     Args:
         ellipsoid: the set, in n dimensions. Samples and mirror images have shape (B, n).
         beta: weight of the barrier, above 0.
+        power: how fast mirror images grow towards the boundary, from 0.1 to 1.
 
     Example:
         >>> import torch
@@ -50,11 +51,13 @@ class EllipsoidBarrier(Legendre):
         self,
         ellipsoid: Annotated[Ellipsoid, Field("the ellipsoid")],
         beta: Annotated[float, Field("weight of the barrier", above=0, below=math.inf)] = 1.0,
+        power: Annotated[float, Field("how fast mirror images grow at the boundary", at_least=0.1, at_most=1)] = 1.0,
     ):
         super().__init__()
         self.constraint = ellipsoid
         self.beta = beta
-        self._psi = BallBarrier(ellipsoid.ball, beta)
+        self.power = power
+        self._psi = BallBarrier(ellipsoid.ball, beta, power)
         self._log_volume = 2 * float(ellipsoid.factor.diagonal().log().sum())  # log det P
 
     def forward(self, x: Tensor) -> Tensor:

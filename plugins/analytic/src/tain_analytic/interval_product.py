@@ -6,23 +6,35 @@ from typing import final
 import torch
 from torch import Tensor
 
-from tain_analytic.half_line_entropy import HalfLineEntropy
-from tain_analytic.intervals import Bounded, Free, HalfLine, Interval
+from tain_analytic.intervals import Free, Interval
 
 __all__ = ["IntervalProduct"]
 
 
 @final
 class IntervalProduct(Interval):
-    """k intervals, each with the potential of its kind: `Bounded`, `half` where one bound is infinite, or `Free`."""
+    """k intervals, each with the potential of its kind: two finite bounds, one, or none (`Free`).
 
-    def __init__(self, lower: Tensor, upper: Tensor, half: type[HalfLine] | type[HalfLineEntropy]):
+    Args:
+        lower: (k,), -inf for none.
+        upper: (k,), inf for none.
+        bounded: makes the potential of intervals with lower and upper bounds.
+        half: makes that of intervals with one bound, of these and their signs, +1 for a lower bound.
+    """
+
+    def __init__(
+        self,
+        lower: Tensor,
+        upper: Tensor,
+        bounded: Callable[[Tensor, Tensor], Interval],
+        half: Callable[[Tensor, Tensor], Interval],
+    ):
         above, below = torch.isfinite(lower), torch.isfinite(upper)
-        bounded, single, free = above & below, above ^ below, ~(above | below)
+        both, one, none = above & below, above ^ below, ~(above | below)
         kinds = (
-            (bounded, Bounded(lower[bounded], upper[bounded])),
-            (single, half(torch.where(above, lower, upper)[single], torch.where(above, 1.0, -1.0)[single])),
-            (free, Free()),
+            (both, bounded(lower[both], upper[both])),
+            (one, half(torch.where(above, lower, upper)[one], torch.where(above, 1.0, -1.0)[one])),
+            (none, Free()),
         )
         self._intervals: list[tuple[Tensor, Interval]] = [
             (chosen.nonzero().flatten(), interval) for chosen, interval in kinds if bool(chosen.any())
@@ -35,8 +47,14 @@ class IntervalProduct(Interval):
     def gradient(self, x: Tensor) -> Tensor:
         return self._each(lambda interval, part: interval.gradient(part), x)
 
+    def open_gradient(self, x: Tensor) -> Tensor:
+        return self._each(lambda interval, part: interval.open_gradient(part), x)
+
     def hessian(self, x: Tensor) -> Tensor:
         return self._each(lambda interval, part: interval.hessian(part), x)
+
+    def log_hessian(self, x: Tensor) -> Tensor:
+        return self._each(lambda interval, part: interval.log_hessian(part), x)
 
     def conjugate(self, y: Tensor) -> Tensor:
         return self._each(lambda interval, part: interval.conjugate(part), y)

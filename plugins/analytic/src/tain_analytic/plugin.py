@@ -1,6 +1,7 @@
 """The hooks of tain-analytic. Imports torch only once a hook is asked."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tain import Component, hookimpl
@@ -17,10 +18,14 @@ def tain_constraints() -> Iterator[Component]:
         AffineSubspace,
         Ball,
         Box,
+        Correlation,
         Ellipsoid,
         HalfSpace,
         L1Ball,
+        Ordered,
+        Orthant,
         Polytope,
+        PositiveDefinite,
         SecondOrderCone,
         Simplex,
         Slabs,
@@ -30,9 +35,13 @@ def tain_constraints() -> Iterator[Component]:
 
     yield Component("simplex", Simplex, summary="shares: at least 0, with sum 1")
     yield Component("box", Box, summary="a lower and an upper bound on each coordinate, either may be infinite")
+    yield Component("orthant", Orthant, summary="numbers that are not negative")
+    yield Component("ordered", Ordered, summary="numbers in ascending order")
     yield Component("ball", Ball, summary="at most a radius away from a centre")
     yield Component("ellipsoid", Ellipsoid, summary="a ball in the metric of a positive definite matrix")
     yield Component("second-order-cone", SecondOrderCone, summary="a last number at least the length of the others")
+    yield Component("positive-definite", PositiveDefinite, summary="symmetric matrices without negative eigenvalues")
+    yield Component("correlation", Correlation, summary="such matrices with ones on the diagonal")
     yield Component("slabs", Slabs, summary="bounds along orthonormal directions, everything across them")
     yield Component("half-space", HalfSpace, summary="one side of a plane")
     yield Component("sphere", Sphere, summary="exactly a radius away from a centre")
@@ -46,24 +55,40 @@ def tain_constraints() -> Iterator[Component]:
 def tain_mirror_maps() -> Iterator[Component]:
     from tain_analytic import (
         BallBarrier,
+        BoxBarrier,
         BoxEntropy,
         EllipsoidBarrier,
         EuclideanProjection,
         Identity,
+        LogDeterminant,
+        OrderedEntropy,
+        PartialCorrelations,
         PolytopeBarrier,
         SecondOrderConeBarrier,
         SimplexEntropy,
+        SimplexSoftmax,
+        SlabsBarrier,
         SlabsEntropy,
+        VonNeumannEntropy,
     )
 
     yield Component("simplex-entropy", SimplexEntropy, summary="log-ratios of the shares; back by softmax")
-    yield Component("box-entropy", BoxEntropy, summary="log-odds between two bounds, a log barrier at a single one")
-    yield Component("ball-barrier", BallBarrier, summary="the log barrier of the ball")
-    yield Component("ellipsoid-barrier", EllipsoidBarrier, summary="the log barrier of the ellipsoid")
+    yield Component("simplex-softmax", SimplexSoftmax, summary="centred log-ratios of the shares; back by softmax")
+    yield Component("box-entropy", BoxEntropy, summary="log-odds between two bounds, logarithms at a single one")
+    yield Component("box-barrier", BoxBarrier, summary="the log barrier of a box, or a milder one with a power")
+    yield Component("ball-barrier", BallBarrier, summary="the log barrier of the ball, or a milder one with a power")
+    yield Component("ellipsoid-barrier", EllipsoidBarrier, summary="the same of the ellipsoid")
     yield Component(
         "second-order-cone-barrier", SecondOrderConeBarrier, summary="the log barrier of the cone plus half the square"
     )
+    yield Component("von-neumann-entropy", VonNeumannEntropy, summary="the matrix logarithm; back by the exponential")
+    yield Component(
+        "log-determinant", LogDeterminant, summary="the log-determinant barrier of a matrix plus half the square"
+    )
+    yield Component("partial-correlations", PartialCorrelations, summary="Fisher's z of all partial correlations")
+    yield Component("ordered-entropy", OrderedEntropy, summary="the first number, and logarithms of the gaps")
     yield Component("slabs-entropy", SlabsEntropy, summary="log-odds along directions, the identity across them")
+    yield Component("slabs-barrier", SlabsBarrier, summary="log barriers along directions, the identity across them")
     yield Component(
         "polytope-barrier", PolytopeBarrier, summary="the log barrier of the polytope; back by Newton's method"
     )
@@ -74,25 +99,39 @@ def tain_mirror_maps() -> Iterator[Component]:
 @hookimpl
 def tain_mirror_for(constraint: "Constraint") -> Iterator["MirrorMap"]:
     import tain_analytic as analytic
-    from tain import Combined, Projectable
+    from tain import Both, Combined, ConfigurationError, Projectable
 
     match constraint:
         case analytic.Simplex():
             yield analytic.SimplexEntropy(constraint)
-        case analytic.Box():
+            yield analytic.SimplexSoftmax(constraint)
+        case analytic.Box() | analytic.Orthant():
             yield analytic.BoxEntropy(constraint)
+            yield analytic.BoxBarrier(constraint)
         case analytic.Ball():
             yield analytic.BallBarrier(constraint)
         case analytic.Ellipsoid():
             yield analytic.EllipsoidBarrier(constraint)
         case analytic.SecondOrderCone():
             yield analytic.SecondOrderConeBarrier(constraint)
+        case analytic.PositiveDefinite():  # the logarithm first: its tails are lighter than those of 1 / x
+            yield analytic.VonNeumannEntropy(constraint)
+            yield analytic.LogDeterminant(constraint)
+        case analytic.Correlation():
+            yield analytic.PartialCorrelations(constraint)
         case analytic.Slabs() | analytic.HalfSpace():
             yield analytic.SlabsEntropy(constraint)
+            yield analytic.SlabsBarrier(constraint)
         case analytic.Polytope():
             yield analytic.PolytopeBarrier(constraint)
+        case analytic.Ordered():
+            yield analytic.OrderedEntropy(constraint)
         case analytic.Unconstrained():
             yield analytic.Identity(constraint)
+        case Both():
+            with suppress(ConfigurationError):  # linear, but empty or unbounded
+                if mirror := analytic.PolytopeBarrier.of(constraint):
+                    yield mirror
     if isinstance(constraint, Projectable) and not isinstance(constraint, Combined):
         # Of any plugin. What is made of parts gets its map from theirs, which may be better than projections.
         yield analytic.EuclideanProjection(constraint)

@@ -6,7 +6,8 @@ from typing import Annotated, Any, final
 import torch
 from torch import Tensor
 
-from tain import DataError, Field, Legendre
+from tain import Constraint, DataError, Field, Legendre
+from tain_analytic.linear_rules import polytope_of
 from tain_analytic.newton import LONGEST, solve
 from tain_analytic.numerics import norm
 from tain_analytic.polytope import Polytope
@@ -59,7 +60,7 @@ class PolytopeBarrier(Legendre):
                 [1.0000]])
     """
 
-    constraint: Polytope
+    constraint: Constraint
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class PolytopeBarrier(Legendre):
         weight: Annotated[float, Field("weight of the barrier", above=0, below=math.inf)] = 1.0,
     ):
         super().__init__()
-        self.constraint = polytope
+        self.constraint = self.polytope = polytope
         self.weight = weight
         self._center, L = _analytic_center(polytope)
         self._slacks = polytope._h - polytope._G @ self._center
@@ -76,6 +77,20 @@ class PolytopeBarrier(Legendre):
         self._back = torch.linalg.inv(L)
         self._E = (polytope._G / self._slacks[:, None]) @ self._back.mT
 
+    @classmethod
+    def of(cls, constraint: Constraint) -> "PolytopeBarrier | None":
+        """The map of that very rule, if its set is a polytope (see `polytope_of`); so `mirror_for` has to give it.
+
+        Raises:
+            ConfigurationError: the set is linear, but `Polytope` refuses it.
+        """
+        polytope = polytope_of(constraint)
+        if polytope is None:
+            return None
+        made = cls(polytope)
+        made.constraint = constraint
+        return made
+
     def forward(self, x: Tensor) -> Tensor:
         """y = w G' (1 / s): (B, n) to (B, f).
 
@@ -83,7 +98,7 @@ class PolytopeBarrier(Legendre):
             OutsideSetError: a row is outside of the polytope by more than its tolerance.
         """
         self.constraint.require(x)
-        return (self.weight / self._inside(x) @ self._on(x, self.constraint._G)).to(x.dtype)
+        return (self.weight / self._inside(x) @ self._on(x, self.polytope._G)).to(x.dtype)
 
     def inverse(self, y: Tensor) -> Tensor:
         """The x with forward(x) = y: (B, f) to (B, n).
@@ -112,14 +127,14 @@ class PolytopeBarrier(Legendre):
 
     def hessian_vector(self, x: Tensor, v: Tensor) -> Tensor:
         """w G' (G N' v / s^2), for tangents v with C v = 0: (B, n), (B, n) to (B, f)."""
-        G = self._on(x, self.constraint._G)
+        G = self._on(x, self.polytope._G)
         return (self.weight * ((self._flat(v) @ G.mT) / self._inside(x).square()) @ G).to(x.dtype)
 
     def inverse_hessian_vector(self, x: Tensor, w: Tensor) -> Tensor:
         """N (w G' diag(1 / s^2) G)^-1 w, a tangent: (B, n), (B, f) to (B, n)."""
         back = self._on(x, self._back)
         v = solve_linear(self._on(x, self._E), self._squares(x), w.double() @ back.mT / self.weight)
-        return (v @ back @ self._on(x, self.constraint._hull.basis).mT).to(x.dtype)
+        return (v @ back @ self._on(x, self.polytope._hull.basis).mT).to(x.dtype)
 
     def pairing(self, x: Tensor, y: Tensor) -> Tensor:
         """<N' x, y>: (B, n), (B, f) to (B,). Without equations, <x, y>."""
@@ -129,7 +144,7 @@ class PolytopeBarrier(Legendre):
         return (len(self._L),)
 
     def primal_shape(self, mirror_shape: tuple[int, ...]) -> tuple[int, ...]:
-        return self.constraint.event_shape
+        return self.polytope.event_shape
 
     def _solved(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """x = inverse(y), and sigma, its slacks relative to the centre's, which keep their digits when tiny."""
@@ -144,18 +159,18 @@ class PolytopeBarrier(Legendre):
         with torch.no_grad():  # where rounding of u puts it outside, by 1e-13 or so: back along the way to the centre
             over = (u @ self._on(y, self._E).mT).amax(1, keepdim=True)
             share = 1 / over.clamp(min=1)
-        return self.constraint.expand(center + (share * u) @ back).to(y.dtype), sigma
+        return self.polytope.expand(center + (share * u) @ back).to(y.dtype), sigma
 
     def _squares(self, x: Tensor) -> Tensor:
         """sigma^2: the Hessian is w E' diag(1 / sigma^2) E in the coordinates u."""
         return (self._inside(x) / self._on(x, self._slacks)).square()
 
     def _inside(self, x: Tensor) -> Tensor:
-        return self.constraint.slack(x).clamp(min=torch.finfo(x.dtype).eps * self.constraint.scale)
+        return self.polytope.slack(x).clamp(min=torch.finfo(x.dtype).eps * self.polytope.scale)
 
     def _flat(self, v: Tensor) -> Tensor:
         """N' v: (B, n) to (B, f) float64."""
-        return v.double() @ self._on(v, self.constraint._hull.basis)
+        return v.double() @ self._on(v, self.polytope._hull.basis)
 
     @staticmethod
     def _on(x: Tensor, constant: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The mirror map of the simplex: log-ratios of the shares one way, softmax the other."""
+"""The mirror map of the simplex, one to one: log-ratios of the shares one way, softmax the other."""
 
 import math
 from typing import Annotated, Literal, final
@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from tain import Field, Legendre
-from tain_analytic.numerics import barrier_margin
 from tain_analytic.simplex import Simplex
+from tain_analytic.simplex_map import SimplexMap
 
 __all__ = ["SimplexEntropy"]
 
 
 @final
-class SimplexEntropy(Legendre):
+class SimplexEntropy(SimplexMap, Legendre):
     """Negative entropy, phi(x) = sum of x_i log x_i, in n - 1 coordinates of the simplex of n parts.
 
     With A the linear map from n logarithms to n - 1 coordinates, and A' its transpose, all follows:
@@ -51,8 +51,6 @@ class SimplexEntropy(Legendre):
         tensor([[0.5000, 0.2500, 0.2500]])
     """
 
-    constraint: Simplex
-
     def __init__(
         self,
         simplex: Annotated[Simplex, Field("the set of shares")],
@@ -60,50 +58,14 @@ class SimplexEntropy(Legendre):
             Literal["isometric", "additive"], Field("orthonormal log-ratios, or log-ratios to the last share")
         ] = "isometric",
     ):
-        super().__init__()
-        self.constraint = simplex
+        super().__init__(simplex)
         self.coordinates = coordinates
         (self._parts,) = simplex.event_shape
-
-    def forward(self, x: Tensor) -> Tensor:
-        """y = A log x: (B, n) to (B, n - 1).
-
-        Raises:
-            OutsideSetError: a row is outside of the simplex by more than its tolerance.
-        """
-        self.constraint.require(x)
-        return self._contract(self._inside(x).log())
-
-    def inverse(self, y: Tensor) -> Tensor:
-        """x = softmax(A' y): (B, n - 1) to (B, n)."""
-        share = self._expand(y).softmax(1)
-        return share / share.sum(1, keepdim=True)  # over thousands of parts, softmax's own sum is off by several ulp
-
-    def potential(self, x: Tensor) -> Tensor:
-        """phi(x) = sum of x_i log x_i: (B, n) to (B,)."""
-        return (x * self._inside(x).log()).sum(1)
-
-    def conjugate(self, y: Tensor) -> Tensor:
-        """phi*(y) = log sum exp(A' y): (B, n - 1) to (B,)."""
-        return self._expand(y).logsumexp(1)
 
     def log_det(self, x: Tensor) -> Tensor:
         """log |dy / d(x_1 ... x_(n-1))|: (B, n) to (B,). Additive -sum log x_i; isometric log(n) / 2 less."""
         volume = 0.0 if self.coordinates == "additive" else math.log(self._parts) / 2
-        return -self._inside(x).log().sum(1) - volume
-
-    def hessian_vector(self, x: Tensor, v: Tensor) -> Tensor:
-        """A (v / x), for tangents v with sum zero: (B, n), (B, n) to (B, n - 1)."""
-        return self._contract(v / self._inside(x))
-
-    def inverse_hessian_vector(self, x: Tensor, w: Tensor) -> Tensor:
-        """(diag(x) - x x') A' w, a tangent with sum zero: (B, n), (B, n - 1) to (B, n)."""
-        direction = self._expand(w)
-        return x * (direction - (x * direction).sum(1, keepdim=True))
-
-    def pairing(self, x: Tensor, y: Tensor) -> Tensor:
-        """<x, A' y>: (B, n), (B, n - 1) to (B,)."""
-        return (x * self._expand(y)).sum(1)
+        return -self.inside(x).log().sum(1) - volume
 
     def mirror_shape(self, event_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (event_shape[0] - 1,)
@@ -111,19 +73,16 @@ class SimplexEntropy(Legendre):
     def primal_shape(self, mirror_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (mirror_shape[0] + 1,)
 
-    def _inside(self, x: Tensor) -> Tensor:
-        return x.clamp(min=barrier_margin(x.dtype))
-
-    def _contract(self, a: Tensor) -> Tensor:
+    def contract(self, a: Tensor) -> Tensor:
         """A a: (B, n) to (B, n - 1); a common shift of a row is lost."""
         if self.coordinates == "additive":
             return a[:, :-1] - a[:, -1:]
-        # Twice, because _expand would multiply by sqrt(n) what rounding of the mean leaves in all entries alike.
+        # Twice, because `expand` would multiply by sqrt(n) what rounding of the mean leaves in all entries alike.
         for _ in range(2):
             a = a - a.mean(1, keepdim=True)
         return a[:, :-1] - a[:, -1:] / (1 + math.sqrt(self._parts))  # V' a, if the sum of a is zero
 
-    def _expand(self, y: Tensor) -> Tensor:
+    def expand(self, y: Tensor) -> Tensor:
         """A' y: (B, n - 1) to (B, n)."""
         if self.coordinates == "additive":
             return torch.cat([y, torch.zeros_like(y[:, :1])], 1)

@@ -1,19 +1,18 @@
-"""The mirror map of slabs and half spaces: that of an interval along each direction, the identity across them."""
+"""The entropic mirror map of slabs and half spaces."""
 
 from typing import Annotated, final
 
-from torch import Tensor
-
-from tain import Field, Legendre
-from tain_analytic.half_line_entropy import HalfLineEntropy
+from tain import Field
+from tain_analytic.interval_entropy import BoundedEntropy, HalfLineEntropy
 from tain_analytic.interval_product import IntervalProduct
 from tain_analytic.slabs import SlabSet
+from tain_analytic.slabs_map import SlabsMap
 
 __all__ = ["SlabsEntropy"]
 
 
 @final
-class SlabsEntropy(Legendre):
+class SlabsEntropy(SlabsMap):
     """phi(x) = sum of psi(t_i) + |p|^2 / 2, with t = D x along the directions and p = x - D' t across them.
 
         forward    y = p + D' psi'(t)       inverse    the same, with the inverse function of psi'
@@ -48,55 +47,7 @@ class SlabsEntropy(Legendre):
         tensor([[0.6000, 0.8000]])
     """
 
-    constraint: SlabSet
-
     def __init__(self, slabs: Annotated[SlabSet, Field("slabs or a half space")]):
-        super().__init__()
-        self.constraint = slabs
-        self._psi = IntervalProduct(slabs.bounds.lower, slabs.bounds.upper, HalfLineEntropy)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """y = p + D' psi'(t): (B, n) to (B, n).
-
-        Raises:
-            OutsideSetError: a row is outside of the set by more than its tolerance.
-        """
-        self.constraint.require(x)
-        return self.constraint.across(x) + self.constraint.lifted(self._psi.gradient(self._within(x)))
-
-    def inverse(self, y: Tensor) -> Tensor:
-        """x = p + D' psi*'(t), then the nearest point of the set, for the rounding of that sum: (B, n) to (B, n)."""
-        t, p = self._parts(y)
-        return self.constraint.project(p + self.constraint.lifted(self._psi.inverse(t)))
-
-    def potential(self, x: Tensor) -> Tensor:
-        """phi(x): (B, n) to (B,)."""
-        t, p = self._within(x), self.constraint.across(x)
-        return self._psi.potential(t).sum(1) + p.square().sum(1) / 2
-
-    def conjugate(self, y: Tensor) -> Tensor:
-        """phi*(y) = sum of psi*(t_i) + |p|^2 / 2, with t = D y and p = y - D' t: (B, n) to (B,)."""
-        t, p = self._parts(y)
-        return self._psi.conjugate(t).sum(1) + p.square().sum(1) / 2
-
-    def log_det(self, x: Tensor) -> Tensor:
-        """The sum of log psi''(t_i): (B, n) to (B,)."""
-        return self._psi.hessian(self._within(x)).log().sum(1)
-
-    def hessian_vector(self, x: Tensor, v: Tensor) -> Tensor:
-        """v - D' D v + D' psi''(t) D v: (B, n), (B, n) to (B, n)."""
-        along, across = self._parts(v)
-        return across + self.constraint.lifted(self._psi.hessian(self._within(x)) * along)
-
-    def inverse_hessian_vector(self, x: Tensor, w: Tensor) -> Tensor:
-        """w - D' D w + D' (D w / psi''(t)): (B, n), (B, n) to (B, n)."""
-        along, across = self._parts(w)
-        return across + self.constraint.lifted(along / self._psi.hessian(self._within(x)))
-
-    def _parts(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """D z, (B, k), and what of z is across, (B, n)."""
-        return self.constraint.along(z), self.constraint.across(z)
-
-    def _within(self, x: Tensor) -> Tensor:
-        """t = D x, which rounding of a large x may have moved far beyond the bounds, back to them: (B, n) to (B, k)."""
-        return self.constraint.bounds.project(self.constraint.along(x))
+        super().__init__(
+            slabs, IntervalProduct(slabs.bounds.lower, slabs.bounds.upper, BoundedEntropy, HalfLineEntropy)
+        )
