@@ -255,11 +255,11 @@ def ellipsoid(name, *arguments, **barrier):
     return Subject(name, lambda: EllipsoidBarrier(Ellipsoid(*arguments), **barrier), ellipsoid_points, ellipsoid_edge)
 
 
-def cone(size):
+def cone(size, power=1.0):
     def build():
-        return SecondOrderConeBarrier(SecondOrderCone(size))
+        return SecondOrderConeBarrier(SecondOrderCone(size), power)
 
-    return Subject(f"cone-{size}", build, cone_points, cone_edge, fading=True, squares=True)
+    return Subject(f"cone-{size}-{power}", build, cone_points, cone_edge, fading=True, squares=True)
 
 
 SUBJECTS = [
@@ -281,6 +281,8 @@ SUBJECTS = [
     ellipsoid("ellipsoid-thin", ((1e4, 30.0, 0.0), (30.0, 2.0, 0.1), (0.0, 0.1, 1.0))),
     cone(2),
     cone(4),
+    cone(4, power=0.3),
+    cone(5, power=0.8),
     slabs("half-space", lambda: HalfSpace((1.0, -2.0, 0.5), 3.0)),
     slabs("slabs", turned_slabs),
     slabs("slabs-barrier", turned_slabs, SlabsBarrier),

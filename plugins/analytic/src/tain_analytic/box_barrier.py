@@ -34,8 +34,8 @@ class BoxBarrier(BoxMap):
 
     Valid range: `inverse` is in the box for every finite y up to 1e30 in size. `inverse(forward(x))` returns x to 1e-5
     in float32 and 1e-12 in float64, relative to the larger of |x| and the bounds, where x is at least 1e-6 of that away
-    from them. In every function of x, slacks below a margin count as the margin, which keeps all results finite: 3e-16
-    in float32 (1e-146 in float64), between two bounds of half the width. `potential` and `conjugate` are finite while
+    from them. In every function of x, slacks below a margin count as the margin, which keeps all results finite: 5e-11
+    in float32 (5e-98 in float64), between two bounds of half the width. `potential` and `conjugate` are finite while
     the squares in them are. Powers other than 1 are inverted by 8 Newton steps, to rounding errors.
 
     Sources:

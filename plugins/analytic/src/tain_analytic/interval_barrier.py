@@ -1,6 +1,5 @@
 """Log barriers of intervals, and their milder kin with a power."""
 
-import math
 from typing import final
 
 import torch
@@ -19,10 +18,10 @@ def _barrier(s: Tensor, power: float) -> Tensor:
 
 
 def _margin(dtype: torch.dtype, power: float, mild: bool) -> float:
-    """The least slack. Its inverse square must be finite. If `mild`, 1 / s^power is at most 1 / sqrt(eps) there."""
+    """The least slack s: its inverse cube, as in third derivatives, is finite. If `mild`, s^power is sqrt(eps)."""
     if mild:
         return torch.finfo(dtype).eps ** (1 / (2 * power))
-    return math.sqrt(barrier_margin(dtype))
+    return barrier_margin(dtype) ** (1 / 3)
 
 
 def _fading(s: Tensor, power: float) -> Tensor:

@@ -2,20 +2,18 @@
 
 import abc
 import math
-from functools import cache
 
 import torch
 from torch import Tensor
 
 from tain import Legendre, ShapeError
+from tain_analytic.divided_difference import CLOSE, are_close, gauss_legendre, mean_hessian
 from tain_analytic.intervals import Interval
 from tain_analytic.positive_definite import PositiveDefinite
 from tain_analytic.spectral import Differences, derivative, eigenvalues, function
 from tain_analytic.symmetric import from_vector, side, symmetric, to_vector
 
 __all__ = ["SpectralMap"]
-
-CLOSE = 0.2  # eigenvalues that differ by less, relatively, would lose more than a digit in a difference
 
 
 class SpectralMap(Legendre, abc.ABC):
@@ -130,19 +128,13 @@ class SpectralMap(Legendre, abc.ABC):
     def _slopes(self, s: Tensor, y: Tensor) -> Tensor:
         """F_ij = (y_i - y_j) / (s_i - s_j), for y = psi'(s): (B, n), (B, n) to (B, n, n)."""
         a, b = s[:, :, None], s[:, None]
-        close = (a - b).abs() <= CLOSE * torch.maximum(a, b)
+        close = are_close(a, b)
         gap = torch.where(close, 1, a - b)
         return torch.where(close, self._mean_hessian(a, b), (y[:, :, None] - y[:, None]) / gap)
 
     def _mean_hessian(self, a: Tensor, b: Tensor) -> Tensor:
-        """F for a and b close to each other: the mean of psi'' between them, in which nothing cancels.
-
-        Gauss and Legendre's rule with 7 points is exact to 1e-17 where psi'' is smooth, and singular at 0 only.
-        """
-        total = torch.zeros_like(a + b)
-        for share, weight in gauss_legendre(7):
-            total = total + weight * self._psi.hessian(a + share * (b - a))
-        return total
+        """F for a and b close to each other."""
+        return mean_hessian(self._psi, a, b)
 
     def _second(self, s: Tensor, F: Tensor) -> Tensor:
         """T_ikj, the difference of two F that share one of three eigenvalues, divided by that of the other two.
@@ -169,16 +161,3 @@ class SpectralMap(Legendre, abc.ABC):
             s = s.detach().requires_grad_()
             (slope,) = torch.autograd.grad(self._psi.hessian(s).sum(), s)
         return slope
-
-
-@cache
-def gauss_legendre(count: int) -> tuple[tuple[float, float], ...]:
-    """Nodes in [0, 1] and weights with the sum 1, by the eigenvalues of Golub and Welsch's matrix.
-
-    >>> [round(node, 4) for node, _ in gauss_legendre(2)]
-    [0.2113, 0.7887]
-    """
-    k = torch.arange(1, count, dtype=torch.float64)
-    beta = k / (4 * k * k - 1).sqrt()
-    nodes, vectors = torch.linalg.eigh(torch.diag(beta, 1) + torch.diag(beta, -1))
-    return tuple(zip(((1 + nodes) / 2).tolist(), vectors[0].square().tolist(), strict=True))
