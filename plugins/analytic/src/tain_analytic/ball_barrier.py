@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tain import Field, Legendre
 from tain_analytic.ball import Ball
-from tain_analytic.numerics import like, unit
+from tain_analytic.numerics import like, norm
 from tain_analytic.power_roots import ball_root
 
 __all__ = ["BallBarrier"]
@@ -83,9 +83,8 @@ class BallBarrier(Legendre):
 
     def inverse(self, y: Tensor) -> Tensor:
         """x = c + R y / (2 q w): (B, n) to (B, n)."""
-        direction, size, length = unit(y)
-        reach = size / (2 * self._q) / self._w(length) * self.constraint.radius
-        return torch.addcmul(like(self.constraint.center, y), direction, reach)
+        share = self.constraint.radius / (2 * self._q) / self._w(norm(y))
+        return torch.addcmul(like(self.constraint.center, y), y, share)
 
     def potential(self, x: Tensor) -> Tensor:
         """phi(x) = beta B(R^2 d): (B, n) to (B,)."""
@@ -93,7 +92,7 @@ class BallBarrier(Legendre):
 
     def conjugate(self, y: Tensor) -> Tensor:
         """phi*(y) = <c, y> + R |y|^2 / (2 q w) - phi, with phi at d = 1 / w^(1 / p): (B, n) to (B,)."""
-        _, _, length = unit(y)
+        length = norm(y)
         w = self._w(length)
         radial = self.constraint.radius * length * (length / (2 * self._q) / w)
         linear = (like(self.constraint.center, y) * y).sum(1)

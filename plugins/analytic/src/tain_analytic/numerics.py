@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tain import ConfigurationError
 
-__all__ = ["barrier_margin", "like", "norm", "require_margin", "settled", "times", "unit"]
+__all__ = ["barrier_margin", "like", "norm", "require_margin", "settled", "times"]
 
 
 def like(constant: Tensor, x: Tensor) -> Tensor:
@@ -28,15 +28,11 @@ def norm(x: Tensor) -> Tensor:
     >>> norm(torch.tensor([[3e30, 4e30], [3e-30, 4e-30], [0.0, 0.0]])).flatten()
     tensor([5.0000e+30, 5.0000e-30, 0.0000e+00])
     """
-    return unit(x)[2]
-
-
-def unit(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """x / size, size and |x|: each row of x, (B, n), by its largest entry in size, (B, 1), and its norm, (B, 1)."""
-    size = torch.linalg.vector_norm(x.detach(), math.inf, dim=1, keepdim=True)
+    if x.dtype != torch.float64 and x.device.type != "mps":  # which has no float64, where squares of float32 are safe
+        return torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float64).to(x.dtype)
+    size = x.detach().abs().amax(1, keepdim=True)
     size = torch.where((size > 0) & torch.isfinite(size), size, 1)
-    scaled = x / size
-    return scaled, size, size * torch.linalg.vector_norm(scaled, dim=1, keepdim=True)  # `size` needs no gradient
+    return size * torch.linalg.vector_norm(x / size, dim=1, keepdim=True)  # |s u| = s |u|: `size` needs no gradient
 
 
 def barrier_margin(dtype: torch.dtype) -> float:
