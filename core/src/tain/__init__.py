@@ -105,6 +105,9 @@ if TYPE_CHECKING:
     from tain.mirrored import (
         Mirrored as Mirrored,
     )
+    from tain.one_off import (
+        load_plugin as load_plugin,
+    )
     from tain.preimage import (
         Preimage as Preimage,
     )
@@ -139,6 +142,7 @@ _HOME = {
     "mirror_maps": "Bijective Learned Legendre MirrorMap Potential Projective",
     "mirror_search": "mirror_for offers",
     "mirrored": "Mirrored",
+    "one_off": "load_plugin",
     "preimage": "Preimage",
     "solvers": "Fit Posterior Problem Solution Solver Target",
 }

@@ -1,7 +1,7 @@
 """What tain itself provides, through the same hooks as every plugin."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from tain.component import Component
 from tain.hookspecs import hookimpl
@@ -13,15 +13,27 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 
+def _examples(name: str) -> Callable[[], Iterable[Any]]:
+    """A function of `tain.testing.examples`, which is imported only when it is called."""
+
+    def made() -> Iterable[Any]:
+        from tain.testing import examples
+
+        return getattr(examples, name)()
+
+    return made
+
+
 @hookimpl
 def tain_constraints() -> Iterator[Component]:
     from tain.blocks import Blocks
     from tain.both import Both
     from tain.preimage import Preimage
 
-    yield Component("blocks", Blocks, summary="a record with several rules, one for each block of columns")
-    yield Component("both", Both, summary="two rules at once")
-    yield Component("preimage", Preimage, summary="a rule of M u + s, as one of u")
+    summary = "a record with several rules, one for each block of columns"
+    yield Component("blocks", Blocks, summary=summary, examples=_examples("blocks"))
+    yield Component("both", Both, summary="two rules at once", examples=_examples("both"))
+    yield Component("preimage", Preimage, summary="a rule of M u + s, as one of u", examples=_examples("preimage"))
 
 
 @hookimpl
@@ -30,16 +42,19 @@ def tain_mirror_maps() -> Iterator[Component]:
     from tain.blocks_mirror import BlocksMirror
     from tain.chain import Chain
 
-    yield Component("affine", AffineMap, summary="a mirror map after a linear change of variables")
-    yield Component("blocks-mirror", BlocksMirror, summary="a mirror map for each block of columns, side by side")
-    yield Component("chain", Chain, summary="two mirror maps, one after the other")
+    summary = "a mirror map after a linear change of variables"
+    yield Component("affine", AffineMap, summary=summary, examples=_examples("affine"))
+    summary = "a mirror map for each block of columns, side by side"
+    yield Component("blocks-mirror", BlocksMirror, summary=summary, examples=_examples("blocks_mirror"))
+    yield Component("chain", Chain, summary="two mirror maps, one after the other", examples=_examples("chain"))
 
 
 @hookimpl
 def tain_generators() -> Iterator[Component]:
     from tain.mirrored import Mirrored
 
-    yield Component("mirrored", Mirrored, summary="any generator in the space of a mirror map")
+    summary = "any generator in the space of a mirror map"
+    yield Component("mirrored", Mirrored, summary=summary, examples=_examples("mirrored"))
 
 
 @hookimpl

@@ -1,6 +1,7 @@
 """What plugins hand over: a record for each component that has a name in the catalogue. Imports no torch."""
 
 import re
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, get_args
 
 import attrs
@@ -27,6 +28,14 @@ def _check_target(record: "Component", attribute: Any, value: Any) -> None:
         )
 
 
+def _check_examples(record: "Component", attribute: Any, value: Any) -> None:
+    if value is not None and not callable(value):
+        raise ConfigurationError(
+            f"The component '{record.name}' is given examples of {type(value).__name__}, but must be given a function "
+            "that returns them, so that listing plugins builds nothing."
+        )
+
+
 @attrs.frozen
 class Component:
     """A named component class, as a plugin's hook returns it.
@@ -35,9 +44,11 @@ class Component:
         name: how TOML files, checkpoints and the command line call it: lower case, words joined by hyphens.
         target: the class.
         summary: one line for listings.
+        examples: a function that gives small instances (or `tain.testing.Subject` records of them), by which
+            `pytest --tain-conformance` tests the component. Needed only if the constructor takes what has no default.
 
     Raises:
-        ConfigurationError: the name has other characters, or the target is no class.
+        ConfigurationError: the name has other characters, the target is no class, or the examples are no function.
 
     Example:
         >>> class Flux: ...
@@ -48,3 +59,6 @@ class Component:
     name: str = attrs.field(validator=_check_name)
     target: type[Any] = attrs.field(validator=_check_target)
     summary: str = attrs.field(default="", kw_only=True)
+    examples: Callable[[], Iterable[Any]] | None = attrs.field(
+        default=None, kw_only=True, validator=_check_examples, repr=False
+    )

@@ -7,11 +7,14 @@ for all looks at every plugin's attributes whenever one is asked. Imports no tor
 Environment:
     TAIN_BLOCK: distributions or plugin names, separated by commas, that are not loaded.
     TAIN_PREFER: distributions or plugin names, separated by commas, that win where two provide the same name.
+    TAIN_TRACE: if not empty, every call of a hook is told on the error stream: of which plugin, what came, how long.
 """
 
 import functools
 import os
 import re
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points, version
 from types import ModuleType
@@ -75,13 +78,14 @@ class PluginHost:
 
     Args:
         found: entry points to load, by default all of the group `tain`.
-        environment: where TAIN_BLOCK and TAIN_PREFER are read, by default the process's.
+        environment: where the variables above are read, by default the process's.
     """
 
     def __init__(self, found: Iterable[EntryPoint] | None = None, environment: Mapping[str, str] | None = None) -> None:
         environment = os.environ if environment is None else environment
         self._blocked = _names(environment.get("TAIN_BLOCK", ""))
         self.preferred = _names(environment.get("TAIN_PREFER", ""))
+        self.trace = bool(environment.get("TAIN_TRACE"))
         self._plugins = [Plugin("tain", "tain", version("tain"), module=builtin)]
         self._register(self._plugins[0])
         self._found = found
@@ -128,6 +132,15 @@ class PluginHost:
         others = tuple(c for c in program.provided(kind) if c.name != component.name)
         program._components[kind] = (*others, component)
 
+    def add(self, plugin: Plugin) -> None:
+        """Add a plugin that is no distribution, with its module.
+
+        Raises:
+            LookupError, TypeError, ValueError: its hooks are not those of tain.
+        """
+        self._register(plugin)
+        self._plugins.append(plugin)
+
     def _load(self, entry: EntryPoint) -> Plugin:
         plugin = Plugin(entry.name, *_origin(entry))
         if plugin.is_in(self._blocked):
@@ -160,6 +173,7 @@ class PluginHost:
     def _ask(self, plugin: Plugin, hook: str, check: Callable[[list[Any]], None], **arguments: Any) -> list[Any]:
         """What one plugin's implementation of a hook returns, drained and checked inside the guard."""
         records: list[Any] = []
+        start = time.perf_counter()
         try:
             for answer in getattr(plugin._manager.hook, hook)(**arguments):
                 if not isinstance(answer, Iterable):
@@ -168,7 +182,11 @@ class PluginHost:
             check(records)
         except (Exception, SystemExit) as cause:
             _break(plugin, cause, during=hook)
-            return []
+            records = []
+        if self.trace:
+            told = plugin.cause or f"{len(records)} records"
+            milliseconds = 1e3 * (time.perf_counter() - start)
+            print(f"tain: {plugin.name}.{hook}: {told} ({milliseconds:.1f} ms)", file=sys.stderr)
         return records
 
 

@@ -6,6 +6,7 @@ points on the boundary, and for flat sets, the directions that stay in it and a 
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import attrs
 import pytest
@@ -30,6 +31,7 @@ from tain_analytic import (
     Orthant,
     SecondOrderCone,
     SecondOrderConeBarrier,
+    SecondOrderConeEntropy,
     Simplex,
     SimplexEntropy,
     Slabs,
@@ -255,6 +257,10 @@ def ellipsoid(name, *arguments, **barrier):
     return Subject(name, lambda: EllipsoidBarrier(Ellipsoid(*arguments), **barrier), ellipsoid_points, ellipsoid_edge)
 
 
+def cone_map(size):
+    return SecondOrderConeEntropy(SecondOrderCone(size))
+
+
 def cone(size, power=1.0):
     def build():
         return SecondOrderConeBarrier(SecondOrderCone(size), power)
@@ -283,6 +289,7 @@ SUBJECTS = [
     cone(4),
     cone(4, power=0.3),
     cone(5, power=0.8),
+    *(Subject(f"cone-entropy-{n}", partial(cone_map, n), cone_points, cone_edge, squares=True) for n in (2, 4)),
     slabs("half-space", lambda: HalfSpace((1.0, -2.0, 0.5), 3.0)),
     slabs("slabs", turned_slabs),
     slabs("slabs-barrier", turned_slabs, SlabsBarrier),

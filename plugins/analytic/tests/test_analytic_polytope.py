@@ -101,6 +101,11 @@ BUILT = {
         Subject("cross", PolytopeBarrier(cross())),
         Subject("thin", PolytopeBarrier(thin())),
         Subject("network", PolytopeBarrier(network())),
+        Subject("triangle-power", PolytopeBarrier(triangle(), weight=2.0, power=0.25)),
+        Subject("many-power", PolytopeBarrier(many(), power=0.3)),
+        Subject("cross-power", PolytopeBarrier(cross(), power=0.5)),
+        Subject("thin-power", PolytopeBarrier(thin(), power=0.8)),
+        Subject("network-power", PolytopeBarrier(network(), power=0.5)),
     )
 }
 each = pytest.mark.parametrize("subject", BUILT.values(), ids=BUILT)

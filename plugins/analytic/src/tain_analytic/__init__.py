@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tain_analytic.positive_definite import PositiveDefinite as PositiveDefinite
     from tain_analytic.second_order_cone import SecondOrderCone as SecondOrderCone
     from tain_analytic.second_order_cone_barrier import SecondOrderConeBarrier as SecondOrderConeBarrier
+    from tain_analytic.second_order_cone_entropy import SecondOrderConeEntropy as SecondOrderConeEntropy
     from tain_analytic.simplex import Simplex as Simplex
     from tain_analytic.simplex_entropy import SimplexEntropy as SimplexEntropy
     from tain_analytic.simplex_softmax import SimplexSoftmax as SimplexSoftmax
@@ -73,6 +74,7 @@ _HOME = {
     "positive_definite": "PositiveDefinite",
     "second_order_cone": "SecondOrderCone",
     "second_order_cone_barrier": "SecondOrderConeBarrier",
+    "second_order_cone_entropy": "SecondOrderConeEntropy",
     "simplex": "Simplex",
     "simplex_entropy": "SimplexEntropy",
     "simplex_softmax": "SimplexSoftmax",

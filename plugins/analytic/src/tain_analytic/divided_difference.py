@@ -1,13 +1,11 @@
-"""Divided differences of a potential's slopes where their arguments are nearly equal, and a difference would cancel."""
+"""Divided differences, (f(a) - f(b)) / (a - b), of numbers that are nearly equal, where a difference would cancel."""
 
 from functools import cache
 
 import torch
 from torch import Tensor
 
-from tain_analytic.intervals import Interval
-
-__all__ = ["CLOSE", "are_close", "gauss_legendre", "mean_hessian"]
+__all__ = ["CLOSE", "are_close", "gauss_legendre"]
 
 CLOSE = 0.2  # numbers that differ by less, relatively, would lose more than a digit in a difference
 
@@ -15,17 +13,6 @@ CLOSE = 0.2  # numbers that differ by less, relatively, would lose more than a d
 def are_close(a: Tensor, b: Tensor) -> Tensor:
     """Whether the difference of two numbers, at least 0, loses more than a digit: booleans."""
     return (a - b).abs() <= CLOSE * torch.maximum(a, b)
-
-
-def mean_hessian(psi: Interval, a: Tensor, b: Tensor) -> Tensor:
-    """(psi'(a) - psi'(b)) / (a - b) for numbers that are close: the mean of psi'' between them.
-
-    Nothing cancels in it. Gauss and Legendre's rule with 7 points is exact to 1e-17 where psi'' is smooth, and singular at 0 only.
-    """
-    mean = torch.zeros_like(a + b)
-    for share, weight in gauss_legendre(7):
-        mean = mean + weight * psi.hessian(a + share * (b - a))
-    return mean
 
 
 @cache

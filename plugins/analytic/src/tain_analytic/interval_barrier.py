@@ -9,10 +9,10 @@ from tain_analytic.intervals import Interval
 from tain_analytic.numerics import barrier_margin, like
 from tain_analytic.power_roots import half_line_root, interval_root
 
-__all__ = ["BoundedBarrier", "HalfLineBarrier"]
+__all__ = ["BoundedBarrier", "HalfLineBarrier", "barrier"]
 
 
-def _barrier(s: Tensor, power: float) -> Tensor:
+def barrier(s: Tensor, power: float) -> Tensor:
     """The B with B'(s) = -1 / s^power: -log s for the power 1."""
     return -s.log() if power == 1 else -(s ** (1 - power)) / (1 - power)
 
@@ -43,7 +43,7 @@ class BoundedBarrier(Interval):
 
     def potential(self, x: Tensor) -> Tensor:
         s, t = self._slacks(x)
-        return self.weight * (_barrier(s, self.power) + _barrier(t, self.power))
+        return self.weight * (barrier(s, self.power) + barrier(t, self.power))
 
     def gradient(self, x: Tensor) -> Tensor:
         s, t = self._slacks(x)
@@ -63,7 +63,7 @@ class BoundedBarrier(Interval):
         far = 2 * like(self.half, y) - near
         bound = torch.where(y < 0, like(self.lower, y), like(self.upper, y))
         least = torch.finfo(y.dtype).tiny
-        potential = self.weight * (_barrier(near.clamp(min=least), self.power) + _barrier(far, self.power))
+        potential = self.weight * (barrier(near.clamp(min=least), self.power) + barrier(far, self.power))
         return bound * y - near * torch.where(y < 0, -y, y) - potential
 
     def inverse(self, y: Tensor) -> Tensor:
@@ -97,7 +97,7 @@ class HalfLineBarrier(Interval):
 
     def potential(self, x: Tensor) -> Tensor:
         s = self._slack(x)
-        return s * s / 2 + self.weight * _barrier(s, self.power)
+        return s * s / 2 + self.weight * barrier(s, self.power)
 
     def gradient(self, x: Tensor) -> Tensor:
         s = self._slack(x)

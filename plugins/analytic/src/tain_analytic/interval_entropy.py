@@ -100,6 +100,15 @@ class HalfLineEntropy(Interval):
     def hessian(self, x: Tensor) -> Tensor:
         return 1 / self._slack(x).clamp(barrier_margin(x.dtype), self.k)
 
+    def mean_hessian(self, a: Tensor, b: Tensor) -> Tensor:
+        """The mean of 1 / min(s, k), on each side of k on its own, since it has a corner there."""
+        s, t = self._slack(a), self._slack(b)
+        below = super().mean_hessian(self._at(s.clamp(max=self.k)), self._at(t.clamp(max=self.k)))
+        across = (torch.minimum(s, t) < self.k) & (torch.maximum(s, t) > self.k)
+        # Only there: the derivative of the share is 1 / (s - t) less as much, which hides all else where s is near t.
+        share = (s.clamp(max=self.k) - t.clamp(max=self.k)) / torch.where(across, s - t, 1)
+        return torch.where(across, share * below + (1 - share) / self.k, below)
+
     def conjugate(self, y: Tensor) -> Tensor:
         z = like(self.sign, y) * y
         far = z.clamp(min=self.log_k) - self.log_k
@@ -117,3 +126,7 @@ class HalfLineEntropy(Interval):
 
     def _slack(self, x: Tensor) -> Tensor:
         return like(self.sign, x) * (x - like(self.bound, x))
+
+    def _at(self, s: Tensor) -> Tensor:
+        """The x whose slack is s."""
+        return like(self.bound, s) + like(self.sign, s) * s

@@ -6,16 +6,17 @@ from typing import Annotated, final
 import torch
 from torch import Tensor
 
-from tain import ConfigurationError, Field, Interior, Retractable
+from tain import ConfigurationError, Field, Interior, Projectable, Retractable
 from tain.randomness import generator, standard_normal, uniform
 from tain_analytic.numerics import norm, require_margin
 from tain_analytic.polytope_geometry import Matrix, Vector, affine_hull, extent, precision_of, reduced_rows, system
+from tain_analytic.polytope_projection import AlongFace, nearest
 
 __all__ = ["Polytope"]
 
 
 @final
-class Polytope(Interior, Retractable):
+class Polytope(Projectable, Interior, Retractable):
     """Linear inequalities and equations: {x : A x <= b, C x = d}, a bounded set. Samples have shape (B, n).
 
     Within the solutions of the equations, {origin + N z} with orthonormal columns N, the inequalities are G z <= h with
@@ -104,6 +105,32 @@ class Polytope(Interior, Retractable):
             wide @ self._on(x, self._hull.equations).mT - self._on(x, self._hull.equations @ self._hull.origin)
         )
         return (over + (missed - 4 * torch.finfo(x.dtype).eps * norm(wide)).relu()[:, 0]).to(x.dtype)
+
+    def project(self, x: Tensor) -> Tensor:
+        """The nearest point in the Euclidean norm: (B, n) to (B, n). Exact up to rounding of x and of the scale.
+
+        Rows that the set contains, to half its tolerance, are returned as they are. Any finite x is allowed: its result
+        is in the set, and is the nearest point to an x that differs by rounding, 1e-15 of its size. So far out, at 1e15
+        of the scale or more, all that counts of x is its direction, and of nearly equally good points any may come.
+
+        The derivative is the orthogonal projection onto the directions of the face that the result lies on.
+
+        Source: see `polytope_projection`.
+
+        Example:
+            >>> triangle = Polytope([[-1, 0], [0, -1], [1, 1]], [0, 0, 1])
+            >>> triangle.project(torch.tensor([[1.0, 1.5], [0.25, -9.0], [1e30, 0.0], [0.2, 0.7]]))
+            tensor([[0.2500, 0.7500],
+                    [0.2500, 0.0000],
+                    [1.0000, 0.0000],
+                    [0.2000, 0.7000]])
+        """
+        with torch.no_grad():
+            outside = (self.slack(x) < -4 * torch.finfo(x.dtype).eps * self.scale).any(1, keepdim=True) | self._off(x)
+            center, G = self._on(x, self._center), self._on(x, self._G)
+            z, facets = nearest(G, self._on(x, self._h) - G @ center, self.reduce(x) - center, self.scale)
+            value = torch.where(outside, self.expand(center + z).to(x.dtype), x)
+        return AlongFace.apply(x, value, self._on(x, self._hull.basis), G, facets)
 
     def slack(self, x: Tensor) -> Tensor:
         """The distance to each facet that counts, h - G z, negative outside: (B, n) to (B, m') float64."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tain import Legendre, ShapeError
-from tain_analytic.divided_difference import CLOSE, are_close, gauss_legendre, mean_hessian
+from tain_analytic.divided_difference import CLOSE, are_close, gauss_legendre
 from tain_analytic.intervals import Interval
 from tain_analytic.positive_definite import PositiveDefinite
 from tain_analytic.spectral import Differences, derivative, eigenvalues, function
@@ -130,11 +130,7 @@ class SpectralMap(Legendre, abc.ABC):
         a, b = s[:, :, None], s[:, None]
         close = are_close(a, b)
         gap = torch.where(close, 1, a - b)
-        return torch.where(close, self._mean_hessian(a, b), (y[:, :, None] - y[:, None]) / gap)
-
-    def _mean_hessian(self, a: Tensor, b: Tensor) -> Tensor:
-        """F for a and b close to each other."""
-        return mean_hessian(self._psi, a, b)
+        return torch.where(close, self._psi.mean_hessian(a, b), (y[:, :, None] - y[:, None]) / gap)
 
     def _second(self, s: Tensor, F: Tensor) -> Tensor:
         """T_ikj, the difference of two F that share one of three eigenvalues, divided by that of the other two.

@@ -72,13 +72,3 @@ class VonNeumannEntropy(SpectralMap):
     def _margin(self, largest: Tensor, dtype: torch.dtype) -> Tensor:
         floor = max(barrier_margin(dtype), 1e-145)  # in float64, squares of 1 / s must be finite
         return (largest * torch.finfo(dtype).eps).clamp(min=floor)  # less is not known of them
-
-    def _mean_hessian(self, a: Tensor, b: Tensor) -> Tensor:
-        """The mean of 1 / min(s, c) between a and b, on each side of c on its own, since it has a corner there."""
-        c = self.linear_from
-        near_a, near_b = a.clamp(max=c), b.clamp(max=c)
-        below = super()._mean_hessian(near_a, near_b)
-        across = (torch.minimum(a, b) < c) & (torch.maximum(a, b) > c)
-        # Only there: the derivative of the share is 1 / (a - b) less as much, which hides all else where a is near b.
-        share = (near_a - near_b) / torch.where(across, a - b, 1)
-        return torch.where(across, share * below + (1 - share) / c, below)

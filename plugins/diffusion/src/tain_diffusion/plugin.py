@@ -11,4 +11,8 @@ __all__: list[str] = []
 def tain_generators() -> Iterator[tain.Component]:
     from tain_diffusion.vector import VectorDiffusion
 
-    yield tain.Component("vector-diffusion", VectorDiffusion, summary="diffusion of vectors by a residual MLP")
+    def examples() -> list[VectorDiffusion]:
+        return [VectorDiffusion((2,), width=8, blocks=1, evaluations=5)]
+
+    summary = "diffusion of vectors by a residual MLP"
+    yield tain.Component("vector-diffusion", VectorDiffusion, summary=summary, examples=examples)
