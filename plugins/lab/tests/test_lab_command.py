@@ -211,6 +211,29 @@ def test_plugins_are_listed_for_people_and_for_programs(capsys):
     assert "mirrored" in records["tain"]["provides"]["generator"]
 
 
+def test_known_plugins_that_are_not_installed_are_listed(capsys):
+    assert main(["plugins", "--available"]) == 0
+    assert "tain-namm" in capsys.readouterr().out
+    assert main(["plugins", "--available", "--json"]) == 0
+    records = {record["distribution"]: record for record in json.loads(capsys.readouterr().out)}
+    assert "tain-lab" not in records
+    assert all(record["install"] in (None, f"pip install {name}") for name, record in records.items())
+
+
+def test_a_rule_of_one_file_is_used_by_any_command(tmp_path, capsys):
+    (tmp_path / "rules.py").write_text(
+        "import tain\n@tain.constraint('one-file', event_ndim=1)\ndef one_file(x, total: float = 1.0):\n"
+        "    return (x.sum(-1) - total).abs()\n"
+    )
+    table = tmp_path / "data.csv"
+    table.write_text("a,b\n1,2\n1,1\n")
+    rule = ["--constraint", "one-file", "--set", "total=3.0"]
+    assert "No plugin provides a constraint 'one-file'" in mistake(capsys, "check", str(table), *rule)
+    assert main(["check", str(table), *rule, "--plugin", str(tmp_path / "rules.py")]) == 1
+    assert "is no file that ends in .py" in mistake(capsys, "plugins", f"--plugin={tmp_path / 'none.py'}")
+    assert "is no file that ends in .py" in mistake(capsys, "plugins", "--plugin")
+
+
 @pytest.mark.parametrize(
     "arguments", [["rnu"], ["run"], ["run", "x.toml", "--outptu", "y"], ["sample", "m", "o", "--count", "x"]]
 )

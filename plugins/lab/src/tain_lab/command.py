@@ -20,7 +20,8 @@ FAILURE = 2
 app = App(
     name="tain",
     help="Generative models whose samples keep a rule.",
-    help_epilogue="Errors are one line; add --traceback to any command to see where one comes from.",
+    help_epilogue="With any command: --plugin FILE.py adds the components of a Python file (may be repeated); errors "
+    "are one line, and --traceback shows where one comes from.",
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,  # main says how to go on
 )
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     traceback = "--traceback" in tokens
     tokens = [token for token in tokens if token != "--traceback"]
     try:
+        tokens = _with_plugins(tokens)
         result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except (TainError, cyclopts.CycloptsError) as error:
         if traceback:
@@ -43,6 +45,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("tain: stopped. The same command goes on where it was.", file=sys.stderr)
         return 130
     return result if isinstance(result, int) else 0
+
+
+def _with_plugins(tokens: list[str]) -> list[str]:
+    """Load each `--plugin FILE`, and return what is left of the command line."""
+    left, files = [], []
+    rest = iter(tokens)
+    for token in rest:
+        if token == "--plugin":
+            files.append(next(rest, ""))
+        elif token.startswith("--plugin="):
+            files.append(token.removeprefix("--plugin="))
+        else:
+            left.append(token)
+    if files:
+        from tain.one_off import load_plugin
+
+        for file in files:
+            load_plugin(file)
+    return left
 
 
 @app.command
@@ -153,20 +174,31 @@ def show(name: str | None = None) -> int:
 
 
 @app.command
-def plugins(*, json_: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+def plugins(
+    *,
+    available: Annotated[bool, Parameter(negative="")] = False,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    trace: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
     """List the installed plugins, what they provide, and why a broken one is broken.
 
     Parameters
     ----------
+    available
+        List those that are known but not installed instead, with the command that installs each.
     json_
         As JSON, for programs.
+    trace
+        Tell every call of a hook on the error stream: of which plugin, what came, how long it took.
     """
-    from tain_lab.tell import plugin_records, tell_plugins
+    from tain.catalogue import host
+    from tain_lab.tell import available_records, plugin_records, tell_available, tell_plugins
 
+    host().trace = host().trace or trace
     if json_:
-        print(json.dumps(plugin_records(), indent=2))
+        print(json.dumps(available_records() if available else plugin_records(), indent=2))
     else:
-        _console().print(tell_plugins())
+        _console().print(tell_available() if available else tell_plugins())
     return 0
 
 

@@ -13,7 +13,15 @@ from tain.errors import TainError, UnknownNameError, nearest
 from tain.registry import registry
 from tain_lab.evaluation import REAL, Evaluation
 
-__all__ = ["plugin_records", "tell_component", "tell_components", "tell_evaluation", "tell_plugins"]
+__all__ = [
+    "available_records",
+    "plugin_records",
+    "tell_available",
+    "tell_component",
+    "tell_components",
+    "tell_evaluation",
+    "tell_plugins",
+]
 
 
 def plugin_records() -> list[dict[str, Any]]:
@@ -35,10 +43,9 @@ def plugin_records() -> list[dict[str, Any]]:
 
 
 def tell_plugins() -> RenderableType:
-    """The installed plugins, and those of the registry that are not."""
+    """The installed plugins."""
     table = Table("plugin", "distribution", "status", "provides", title="Plugins", title_justify="left")
-    records = plugin_records()
-    for record in records:
+    for record in plugin_records():
         names = [name for kind in KINDS for name in record["provides"].get(kind, ())]
         table.add_row(
             record["name"],
@@ -46,14 +53,32 @@ def tell_plugins() -> RenderableType:
             record["status"],
             record["cause"] or ", ".join(names) or "-",
         )
-    installed = {record["distribution"] for record in records}
-    missing = [plugin for plugin in registry() if plugin.distribution not in installed]
-    if not missing:
-        return table
-    known = Table("distribution", "status", "what it is", title="Not installed", title_justify="left")
-    for plugin in missing:
-        known.add_row(plugin.distribution, plugin.status, plugin.summary)
-    return Group(table, known)
+    return Group(table, "Known but not installed: tain plugins --available")
+
+
+def available_records() -> list[dict[str, Any]]:
+    """The plugins of the registry that are not installed, as plain values, with the command that installs each."""
+    installed = {plugin.distribution for plugin in catalogue.host().plugins}
+    return [
+        {
+            "distribution": plugin.distribution,
+            "tier": plugin.tier,
+            "status": plugin.status,
+            "summary": plugin.summary,
+            "provides": {kind: list(names) for kind, names in plugin.provides.items()},
+            "install": f"pip install {plugin.distribution}" if plugin.status == "available" else None,
+        }
+        for plugin in registry()
+        if plugin.distribution not in installed
+    ]
+
+
+def tell_available() -> RenderableType:
+    """The plugins of the registry that are not installed."""
+    table = Table("distribution", "tier", "what it is", "install", title="Not installed", title_justify="left")
+    for record in available_records():
+        table.add_row(record["distribution"], record["tier"], record["summary"], record["install"] or record["status"])
+    return table
 
 
 def tell_components() -> RenderableType:
