@@ -56,7 +56,7 @@ class PolytopeBarrier(Legendre):
     Args:
         polytope: the set, in n dimensions. Samples have shape (B, n), mirror images (B, f).
         weight: w, above 0.
-        power: p, how fast mirror images grow towards a facet, from 0.2 to 1.
+        power: p, how fast mirror images grow towards a facet, from 0.25 to 1.
 
     Example:
         >>> import torch
@@ -76,7 +76,7 @@ class PolytopeBarrier(Legendre):
         self,
         polytope: Annotated[Polytope, Field("the polytope")],
         weight: Annotated[float, Field("weight of the barrier", above=0, below=math.inf)] = 1.0,
-        power: Annotated[float, Field("how fast mirror images grow at a facet", at_least=0.2, at_most=1)] = 1.0,
+        power: Annotated[float, Field("how fast mirror images grow at a facet", at_least=0.25, at_most=1)] = 1.0,
     ):
         super().__init__()
         self.constraint = self.polytope = polytope

@@ -202,6 +202,26 @@ def plugins(
     return 0
 
 
+@app.command
+def new(kind: str, name: str, *, output: Path = Path()) -> int:
+    """Write a package for a component of your own: it installs, tain finds it, and its tests pass.
+
+    Parameters
+    ----------
+    kind
+        constraint, mirror-map, generator or solver.
+    name
+        Of the component: lower-case words joined by hyphens, such as unit-flux.
+    output
+        Folder that gets the package's folder, tain-NAME; by default the current one.
+    """
+    from tain_lab.scaffold import new_package
+
+    folder = new_package(kind, name, output)
+    print(f"{folder} is written. Next: cd {folder} && pip install -e '.[test]' && pytest")
+    return 0
+
+
 def _console() -> Console:
     return Console(markup=False, highlight=False)  # what plugins and files say is shown as it is
 
