@@ -112,6 +112,18 @@ BROKEN = {
         CLASSES + HOOK + "        yield tain.Component('rule', Rule)\n        yield tain.Component('rule', Rule)\n",
         ["gave two components the name 'rule'"],
     ),
+    "hooks of a later version": (
+        CLASSES + "    TAIN_HOOK_API = 2\n" + HOOK + "        yield tain.Component('rule', Rule)\n",
+        ["was built for version 2 of tain's hooks, but this tain has version 1. Upgrade tain"],
+    ),
+    "hooks of an earlier version": (
+        CLASSES + "    TAIN_HOOK_API = 0\n" + HOOK + "        yield tain.Component('rule', Rule)\n",
+        ["was built for version 0 of tain's hooks", "Upgrade tain-bad"],
+    ),
+    "hooks of no version": (
+        CLASSES + "    TAIN_HOOK_API = 'one'\n" + HOOK + "        yield tain.Component('rule', Rule)\n",
+        ["TypeError"],
+    ),
     "offer that raises": (
         CLASSES + OFFER + "        raise ValueError('cannot')\n",
         ["tain_mirror_for: ValueError: cannot"],

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         NoMirrorMapError as NoMirrorMapError,
         OutsideSetError as OutsideSetError,
         ShapeError as ShapeError,
+        TainDeprecationWarning as TainDeprecationWarning,
         TainError as TainError,
         TrainingError as TrainingError,
         UnknownNameError as UnknownNameError,
@@ -133,7 +134,8 @@ _HOME = {
     "configured": "Configured configuration parameters",
     "constraints": "Constraint Interior Projectable Residual Retractable",
     "errors": "BrokenPluginError CheckpointError ConfigurationError DataError DuplicateNameError "
-    "MissingCapabilityError NoMirrorMapError OutsideSetError ShapeError TainError TrainingError UnknownNameError",
+    "MissingCapabilityError NoMirrorMapError OutsideSetError ShapeError TainDeprecationWarning TainError "
+    "TrainingError UnknownNameError",
     "explanation": "Explanation",
     "fields": "Field",
     "functions": "constraint",

@@ -17,6 +17,7 @@ __all__ = [
     "NoMirrorMapError",
     "OutsideSetError",
     "ShapeError",
+    "TainDeprecationWarning",
     "TainError",
     "TrainingError",
     "UnknownNameError",
@@ -27,6 +28,13 @@ __all__ = [
 
 class TainError(Exception):
     """Base of all errors below."""
+
+
+class TainDeprecationWarning(FutureWarning):
+    """Something of tain's interface goes away in the release that the message names, with what to use instead.
+
+    It is a FutureWarning, since Python hides a DeprecationWarning from those who run a program, and they should know.
+    """
 
 
 class ConfigurationError(TainError, ValueError):

@@ -19,9 +19,14 @@ if TYPE_CHECKING:
     from tain.constraints import Constraint
     from tain.mirror_maps import MirrorMap
 
-__all__ = ["ENTRY_POINT_GROUP", "hookimpl", "hookspec"]
+__all__ = ["ENTRY_POINT_GROUP", "HOOK_API", "hookimpl", "hookspec"]
 
 ENTRY_POINT_GROUP = "tain"
+
+HOOK_API = 1
+"""The version of these hooks. It changes only when a plugin that worked might not any more; a new hook, or a new
+argument that an implementation need not take, does not change it. A plugin's module may say what it was built for, as
+`TAIN_HOOK_API = 1`: another version then loads as broken, with a message that says what to upgrade."""
 
 hookspec: Any = pluggy.HookspecMarker("tain")
 hookimpl: Any = pluggy.HookimplMarker("tain")

@@ -156,6 +156,13 @@ class PluginHost:
     def _register(self, plugin: Plugin) -> None:
         """Have pluggy check the hooks, and check what it lets pass: unknown hooks, and hooks without decorator."""
         name, known = getattr(plugin.module, "__name__", repr(plugin.module)), _hook_names()
+        built_for = getattr(plugin.module, "TAIN_HOOK_API", hookspecs.HOOK_API)
+        if built_for != hookspecs.HOOK_API:
+            which = plugin.distribution if built_for < hookspecs.HOOK_API else "tain"
+            raise LookupError(
+                f"{name} was built for version {built_for} of tain's hooks, but this tain has version "
+                f"{hookspecs.HOOK_API}. Upgrade {which}"
+            )
         for other in self._plugins:
             if other.module is plugin.module and other is not plugin and other.status == "loaded":
                 raise LookupError(f"{name} is already loaded, for {other.distribution}")
