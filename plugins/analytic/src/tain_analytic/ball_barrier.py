@@ -68,6 +68,7 @@ class BallBarrier(Legendre):
         self.beta = beta
         self.power = power
         self._q = beta * ball.radius ** (1 - 2 * power)
+        self._moved = bool(ball.center.any())  # to add a centre of zero would cost as much as the rest
 
     def forward(self, x: Tensor) -> Tensor:
         """y = 2 q u / d^p: (B, n) to (B, n).
@@ -84,7 +85,7 @@ class BallBarrier(Legendre):
     def inverse(self, y: Tensor) -> Tensor:
         """x = c + R y / (2 q w): (B, n) to (B, n)."""
         share = self.constraint.radius / (2 * self._q) / self._w(norm(y))
-        return torch.addcmul(like(self.constraint.center, y), y, share)
+        return torch.addcmul(like(self.constraint.center, y), y, share) if self._moved else y * share
 
     def potential(self, x: Tensor) -> Tensor:
         """phi(x) = beta B(R^2 d): (B, n) to (B,)."""
@@ -118,7 +119,7 @@ class BallBarrier(Legendre):
 
     def _away(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x - c, (B, n), and |x - c| / R, (B, 1)."""
-        away = x - like(self.constraint.center, x)
+        away = x - like(self.constraint.center, x) if self._moved else x
         # In the ball, a square that underflows belongs to a length far below the rounding errors of d.
         return away, torch.linalg.vector_norm(away, dim=1, keepdim=True) / self.constraint.radius
 

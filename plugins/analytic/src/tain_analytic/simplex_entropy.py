@@ -74,17 +74,18 @@ class SimplexEntropy(SimplexMap, Legendre):
         return (mirror_shape[0] + 1,)
 
     def contract(self, a: Tensor) -> Tensor:
-        """A a: (B, n) to (B, n - 1); a common shift of a row is lost."""
+        """A a: (B, n) to (B, n - 1); a common shift of a row is lost. May overwrite a."""
         if self.coordinates == "additive":
             return a[:, :-1] - a[:, -1:]
-        # Twice, because `expand` would multiply by sqrt(n) what rounding of the mean leaves in all entries alike.
-        for _ in range(2):
-            a = a - a.mean(1, keepdim=True)
-        return a[:, :-1] - a[:, -1:] / (1 + math.sqrt(self._parts))  # V' a, if the sum of a is zero
+        a = a.sub_(a.mean(1, keepdim=True))  # in place, since time goes into memory here
+        # Again, because `expand` would multiply by sqrt(n) what rounding of the mean has left in all entries alike.
+        left = a.mean(1, keepdim=True)
+        return a[:, :-1] - (left + (a[:, -1:] - left) / (1 + math.sqrt(self._parts)))  # V' a, if the sum of a is zero
 
     def expand(self, y: Tensor) -> Tensor:
         """A' y: (B, n - 1) to (B, n)."""
         if self.coordinates == "additive":
             return torch.cat([y, torch.zeros_like(y[:, :1])], 1)
         root, total = math.sqrt(self._parts), y.sum(1, keepdim=True)
-        return torch.cat([y - total / (self._parts + root), -total / root], 1)  # V y
+        shift = total / (self._parts + root)
+        return torch.cat([y, shift - total / root], 1).sub_(shift)  # V y = (y - shift, -total / root)

@@ -29,7 +29,7 @@ class SimplexMap(Potential, abc.ABC):
 
     @abc.abstractmethod
     def contract(self, a: Tensor) -> Tensor:
-        """A a, in which a common shift of a row is lost: (B, n) to (B, T)."""
+        """A a, in which a common shift of a row is lost: (B, n) to (B, T). May overwrite a."""
 
     @abc.abstractmethod
     def expand(self, y: Tensor) -> Tensor:
