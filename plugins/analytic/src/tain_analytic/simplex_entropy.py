@@ -65,7 +65,7 @@ class SimplexEntropy(SimplexMap, Legendre):
     def log_det(self, x: Tensor) -> Tensor:
         """log |dy / d(x_1 ... x_(n-1))|: (B, n) to (B,). Additive -sum log x_i; isometric log(n) / 2 less."""
         volume = 0.0 if self.coordinates == "additive" else math.log(self._parts) / 2
-        return -self.inside(x).log().sum(1) - volume
+        return -self.inside(x).log_().sum(1) - volume
 
     def mirror_shape(self, event_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (event_shape[0] - 1,)
