@@ -6,6 +6,10 @@ For each map and dimension, 2^20 numbers in float32: the time of forward, invers
 three by a chain of `torch.distributions` transforms (for the ball, which has none there, by its textbook formulas in
 plain torch, which check nothing), and of copying the bytes that the three must at least read and write. All are timed
 in turns in one run, and the medians compared. Nothing is asserted about time. Run it with nothing else on the machine.
+
+Tensors of this size are just where glibc may hand each one back to the system, and fault its pages in again: that can
+treble either side's time at random. With `MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=4000000000` before the command it
+keeps them.
 """
 
 import statistics
