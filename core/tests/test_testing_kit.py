@@ -90,13 +90,13 @@ class TestCap(ConstraintTests):
 
 class TestIdentity(MirrorMapTests):
     subject = Identity()
-    settings = {"event_shape": (2,)}  # noqa: RUF012
+    settings = {"event_shape": (2,)}  # noqa: RUF012 (as a user writes it)
     checks = ("inverse-undoes-forward", "monotone")
 
 
 class TestGaussian(GeneratorTests):
     subject = Gaussian((0.0, 1.0), (1.0, 1.0))
-    expected_failures = {  # noqa: RUF012
+    expected_failures = {  # noqa: RUF012 (as a user writes it)
         "log-prob-integrates-to-one": "to show that a skip stays a skip",
     }
 
@@ -192,7 +192,7 @@ def test_an_expected_failure_must_fail():
 
 def test_a_component_may_declare_its_expected_failures_itself():
     class Known(Loose):
-        testing = {"expected_failures": {"distance-is-not-negative": "a known fault"}}  # noqa: RUF012
+        testing = {"expected_failures": {"distance-is-not-negative": "a known fault"}}  # noqa: RUF012 (as a user writes it)
 
     assert run_checks(Known(), checks=["distance-is-not-negative"]).expected == Known.testing["expected_failures"]
 
@@ -221,7 +221,7 @@ def test_mistakes_are_named(call, message):
 
 def test_a_component_declares_what_the_checks_need():
     class Declared(Cap):
-        testing = {"event_shape": (2,), "round_trip": {torch.float32: 0.5}}  # noqa: RUF012
+        testing = {"event_shape": (2,), "round_trip": {torch.float32: 0.5}}  # noqa: RUF012 (as a user writes it)
 
     subject = as_subject(Declared(), dtypes=(torch.float64,))
     assert subject.event_shape == (2,)

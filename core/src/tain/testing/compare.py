@@ -1,5 +1,6 @@
 """Comparisons of batches, row by row. Each failure names the worst row, what it has and the limit."""
 
+from collections.abc import Callable
 from typing import NoReturn
 
 import torch
@@ -58,7 +59,14 @@ def finite(value: Tensor, what: str) -> None:
         raise CheckError(f"{what}: row {row} has {example}, but must be finite.")
 
 
-def _demand(found: Tensor, limit: Tensor | float, what: str, words: str, holds, worst: float) -> None:  # type: ignore[no-untyped-def]
+def _demand(
+    found: Tensor,
+    limit: Tensor | float,
+    what: str,
+    words: str,
+    holds: Callable[[Tensor, Tensor], Tensor],
+    worst: float,
+) -> None:
     found = found.detach().double()
     limit = torch.as_tensor(limit, dtype=torch.float64).expand_as(found)
     broken = ~holds(found, limit)

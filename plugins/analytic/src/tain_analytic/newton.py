@@ -117,7 +117,11 @@ def _step(E: Tensor, aim: Tensor, mu: Tensor, u: Tensor, sigma: Tensor, nu: Tens
         for share in (1.0, 0.5):
             other = (u + share * length * du, sigma + share * length * dsigma, nu + share * length * dnu)
             better = near & (_merit(other, mu) < _merit(best, mu))
-            best = tuple(torch.where(better, a, b) for a, b in zip(other, best, strict=True))  # type: ignore[assignment]
+            best = (
+                torch.where(better, other[0], best[0]),
+                torch.where(better, other[1], best[1]),
+                torch.where(better, other[2], best[2]),
+            )
     return best
 
 

@@ -45,8 +45,9 @@ class Extent:
 
 def precision_of(values: Matrix | None) -> float:
     """The rounding error of the numbers that a matrix was given in."""
-    known = isinstance(values, Tensor) and values.is_floating_point()
-    return torch.finfo(values.dtype if known else torch.float64).eps  # type: ignore[union-attr]
+    if isinstance(values, Tensor) and values.is_floating_point():
+        return torch.finfo(values.dtype).eps
+    return torch.finfo(torch.float64).eps
 
 
 def system(matrix_name: str, matrix: Matrix, vector_name: str, vector: Vector) -> tuple[Tensor, Tensor]:
