@@ -84,6 +84,7 @@ if TYPE_CHECKING:
         constraint as constraint,
     )
     from tain.generators import (
+        Conditional as Conditional,
         Denoiser as Denoiser,
         Density as Density,
         Generator as Generator,
@@ -139,7 +140,7 @@ _HOME = {
     "explanation": "Explanation",
     "fields": "Field",
     "functions": "constraint",
-    "generators": "Denoiser Density Generator",
+    "generators": "Conditional Denoiser Density Generator",
     "hookspecs": "hookimpl",
     "mirror_maps": "Bijective Learned Legendre MirrorMap Potential Projective",
     "mirror_search": "mirror_for offers",

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tain.configured import Configured
 
-__all__ = ["Denoiser", "Density", "Generator"]
+__all__ = ["Conditional", "Denoiser", "Density", "Generator"]
 
 
 class Generator(Configured, abc.ABC):
@@ -65,3 +65,29 @@ class Density(Generator):
     @abc.abstractmethod
     def log_prob(self, y: Tensor) -> Tensor:
         """The log density of each sample: (B, *event_shape) to (B,)."""
+
+
+class Conditional(Generator):
+    """Capability: samples depend on a condition, such as a label or covariates, that each of them comes with.
+
+    `condition=None` is the model of all samples, whatever their condition.
+
+    Attributes:
+        condition_shape: the shape of the condition of one sample, () for a label; None if this model was built without.
+    """
+
+    condition_shape: tuple[int, ...] | None
+
+    @abc.abstractmethod
+    def loss(self, y: Tensor, *, condition: Tensor | None = None, rng: torch.Generator | int | None = None) -> Tensor:
+        """The training loss of each sample: (B, *event_shape), condition (B, *condition_shape), to (B,)."""
+
+    @abc.abstractmethod
+    def sample(self, n: int, *, condition: Tensor | None = None, rng: torch.Generator | int | None = None) -> Tensor:
+        """`n` new samples, one for each condition (n, *condition_shape): shape (n, *event_shape)."""
+
+    def prepare(self, y: Tensor, condition: Tensor | None = None) -> None:
+        """Take what is needed from the training data and their conditions before the first step. Default: nothing."""
+
+    def forward(self, y: Tensor, rng: torch.Generator | int | None = None, condition: Tensor | None = None) -> Tensor:
+        return self.loss(y, condition=condition, rng=rng)

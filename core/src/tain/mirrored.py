@@ -8,7 +8,7 @@ from torch import Tensor
 from tain.capabilities import supports
 from tain.configured import Field
 from tain.errors import MissingCapabilityError, ShapeError
-from tain.generators import Density, Generator
+from tain.generators import Conditional, Density, Generator
 from tain.mirror_maps import Bijective, MirrorMap
 
 __all__ = ["Mirrored"]
@@ -49,28 +49,56 @@ class Mirrored(Generator):
             f"of shape {self.event_shape}, but those of {type(rule).__name__} have {wanted}."
         )
 
-    def prepare(self, y: Tensor) -> None:
-        self.generator.prepare(self.mirror(y))
+    @property
+    def condition_shape(self) -> tuple[int, ...] | None:
+        """The shape of the condition of one sample; None if the generator takes none."""
+        return self.generator.condition_shape if isinstance(self.generator, Conditional | Mirrored) else None
 
-    def loss(self, y: Tensor, *, rng: torch.Generator | int | None = None) -> Tensor:
-        """The generator's loss on the mirror images of samples of the set: (B, *event_shape) to (B,)."""
-        return self.generator.loss(self.mirror(y), rng=rng)
+    def prepare(self, y: Tensor, condition: Tensor | None = None) -> None:
+        self.generator.prepare(self.mirror(y), **self._passed(condition))
 
-    def sample(self, n: int, *, rng: torch.Generator | int | None = None) -> Tensor:
-        """`n` samples of the set, shape (n, *event_shape)."""
-        return self.mirror.inverse(self.generator.sample(n, rng=rng))
+    def loss(self, y: Tensor, *, condition: Tensor | None = None, rng: torch.Generator | int | None = None) -> Tensor:
+        """The generator's loss on the mirror images of samples of the set: (B, *event_shape) to (B,).
 
-    def log_prob(self, y: Tensor) -> Tensor:
+        Raises:
+            MissingCapabilityError: there is a condition, and the generator is not built to take one.
+        """
+        return self.generator.loss(self.mirror(y), rng=rng, **self._passed(condition))
+
+    def sample(self, n: int, *, condition: Tensor | None = None, rng: torch.Generator | int | None = None) -> Tensor:
+        """`n` samples of the set, shape (n, *event_shape).
+
+        Raises:
+            MissingCapabilityError: there is a condition, and the generator is not built to take one.
+        """
+        return self.mirror.inverse(self.generator.sample(n, rng=rng, **self._passed(condition)))
+
+    def log_prob(self, y: Tensor, *, condition: Tensor | None = None) -> Tensor:
         """The log density of samples of the set, (B, *event_shape) to (B,), by the change of variables.
 
         Raises:
-            MissingCapabilityError: the mirror map is no bijection, or the generator has no density.
+            MissingCapabilityError: the mirror map is no bijection, or the generator has no density, or there is a
+                condition, and the generator is not built to take one.
         """
         if not supports(self.mirror, Bijective):
             raise _no_density(self.mirror, "a bijective mirror map")
         if not isinstance(self.generator, Density | Mirrored):
             raise _no_density(self.generator, "a generator with a Density")
-        return self.generator.log_prob(self.mirror(y)) + self.mirror.log_det(y)
+        return self.generator.log_prob(self.mirror(y), **self._passed(condition)) + self.mirror.log_det(y)
+
+    def forward(self, y: Tensor, rng: torch.Generator | int | None = None, condition: Tensor | None = None) -> Tensor:
+        return self.loss(y, condition=condition, rng=rng)
+
+    def _passed(self, condition: Tensor | None) -> dict[str, Tensor]:
+        """The condition as an argument for the generator, if there is one."""
+        if condition is None:
+            return {}
+        if self.condition_shape is None:
+            raise MissingCapabilityError(
+                f"Mirrored: there is a condition, but its {type(self.generator).__name__} was not built to take one. "
+                "Leave the condition out, or use a generator that is Conditional."
+            )
+        return {"condition": condition}
 
 
 def _no_density(part: MirrorMap | Generator, wanted: str) -> MissingCapabilityError:
