@@ -114,7 +114,9 @@ def test_a_component_of_a_broken_plugin_brings_the_cause(site):
     site.add("tain-analytic", "import a_package_nobody_has", version="0.9")
     message = (
         r"^The constraint 'simplex' comes from tain-analytic 0.9, which is broken \(loading: ModuleNotFoundError: "
-        r"No module named 'a_package_nobody_has'\). Reinstall it, or ask its authors.$"
+        r"No module named 'a_package_nobody_has'\). "
+        r"Reinstall it \(pip install --upgrade --force-reinstall tain-analytic\), "
+        r"or tell its authors; TAIN_BLOCK=analytic leaves it out.$"
     )
     with pytest.raises(tain.BrokenPluginError, match=message):
         tain.create("constraint", "simplex")
@@ -254,3 +256,33 @@ def test_a_mirror_map_is_asked_for_a_constraint_not_for_its_class(site):
         with pytest.raises(tain.ConfigurationError, match=r"is no constraint\. Give an object"):
             tain.mirror_for(wrong)
     assert {plugin.status for plugin in tain.host().plugins} == {"loaded"}
+
+
+def test_a_constructor_that_raises_is_told_with_its_distribution(site):
+    site.add(
+        "tain-odd",
+        """
+        import tain
+
+        class Odd(tain.Constraint):
+            event_ndim = 1
+
+            def __init__(self, size: int):
+                raise OSError("no table of constants")
+
+            def distance(self, x):
+                return x.abs().sum(-1)
+
+        @tain.hookimpl
+        def tain_constraints():
+            yield tain.Component("odd", Odd)
+        """,
+    )
+    message = (
+        r"^The constraint 'odd' of tain-odd 1.0 could not be made \(OSError: no table of constants\). Check what it is "
+        r"given \(\{'size': 3\}\), or tell its authors.$"
+    )
+    with pytest.raises(tain.BrokenPluginError, match=message):
+        tain.create("constraint", "odd", size=3)
+    with pytest.raises(tain.ConfigurationError, match="unknown key 'sise'"):
+        tain.create("constraint", "odd", sise=3)

@@ -11,10 +11,19 @@ import attrs
 
 from tain.component import KINDS, Component, Kind
 from tain.configured import Configured, bind
-from tain.errors import BrokenPluginError, ConfigurationError, DuplicateNameError, UnknownNameError, nearest
+from tain.errors import (
+    BrokenPluginError,
+    ConfigurationError,
+    DuplicateNameError,
+    TainError,
+    UnknownNameError,
+    nearest,
+    one_line,
+)
 from tain.fields import shown
 from tain.kinds import base_of, kind_of, require_kind
-from tain.plugins import PROGRAM, Plugin, PluginHost
+from tain.plugin_record import Plugin
+from tain.plugins import PROGRAM, PluginHost
 from tain.registry import distributions_with
 
 __all__ = ["Entry", "base_of", "build_nested", "create", "entries", "find", "host", "identify", "register"]
@@ -30,10 +39,12 @@ class Entry:
 
     @property
     def name(self) -> str:
+        """How the component is called."""
         return self.component.name
 
     @property
     def target(self) -> type[Any]:
+        """The component's class."""
         return self.component.target
 
 
@@ -80,10 +91,21 @@ def create(kind: Kind, name: str, /, **values: Any) -> Any:
 
     Raises:
         ConfigurationError: a key or value that it does not take.
-        UnknownNameError, BrokenPluginError, DuplicateNameError: as `find`.
+        UnknownNameError, DuplicateNameError: as `find`.
+        BrokenPluginError: as `find`, or its constructor raised something that is no error of tain.
     """
-    target = find(kind, name).target
-    return target(**bind(target, values, owner=f"{kind} '{name}'"))  # bound here to be named as the user named it
+    entry = find(kind, name)
+    values = bind(entry.target, values, owner=f"{kind} '{name}'")  # bound here to be named as the user named it
+    try:
+        return entry.target(**values)
+    except TainError:
+        raise
+    except Exception as cause:
+        plugin = entry.plugin
+        raise BrokenPluginError(
+            f"The {kind} '{name}' of {plugin.distribution} {plugin.version} could not be made ({type(cause).__name__}: "
+            f"{one_line(str(cause), 300)}). Check what it is given ({shown(values)}), or tell its authors."
+        ) from cause
 
 
 def build_nested(base: type, values: Mapping[str, Any], place: str) -> Any:
@@ -147,10 +169,9 @@ def _unknown(kind: Kind, name: str, known: list[str]) -> Exception:
     homes = {plugin.distribution for plugin in registered}
     for plugin in failed:
         if plugin.distribution in homes or name in (component.name for component in plugin.provided(kind)):
-            fix = "Take it out of TAIN_BLOCK." if plugin.status == "blocked" else "Reinstall it, or ask its authors."
             return BrokenPluginError(
                 f"The {kind} '{name}' comes from {plugin.distribution} {plugin.version}, which is {plugin.status} "
-                f"({plugin.cause}). {fix}"
+                f"({plugin.cause}). {plugin.fix}"
             )
     for home in registered:
         if home.status == "available":

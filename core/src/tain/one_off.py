@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tain.catalogue import host
 from tain.errors import ConfigurationError, one_line
-from tain.plugins import PROGRAM, Plugin
+from tain.plugin_record import Plugin
+from tain.plugins import PROGRAM
 
 __all__ = ["load_plugin"]
 

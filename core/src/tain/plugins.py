@@ -12,22 +12,19 @@ Environment:
 
 import functools
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points, version
 from types import ModuleType
-from typing import Any, Literal
-
-import attrs
-import pluggy
+from typing import Any
 
 from tain import builtin, hookspecs
 from tain.component import Component, Kind
 from tain.errors import nearest, one_line
+from tain.plugin_record import Plugin, normal
 
-__all__ = ["HOOK_OF_KIND", "PROGRAM", "Plugin", "PluginHost"]
+__all__ = ["HOOK_OF_KIND", "PROGRAM", "PluginHost"]
 
 HOOK_OF_KIND: Mapping[Kind, str] = {
     "constraint": "tain_constraints",
@@ -36,41 +33,6 @@ HOOK_OF_KIND: Mapping[Kind, str] = {
     "solver": "tain_solvers",
 }
 PROGRAM = "(this program)"
-
-
-def _new_manager() -> pluggy.PluginManager:
-    manager = pluggy.PluginManager("tain")
-    manager.add_hookspecs(hookspecs)
-    return manager
-
-
-@attrs.define(eq=False)
-class Plugin:
-    """One plugin, working or not.
-
-    Attributes:
-        name: of its entry point.
-        distribution, version: where it comes from; the name as pip normalises it.
-        status: `loaded`, `broken` or `blocked`.
-        cause: why it is broken or blocked.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    status: Literal["loaded", "broken", "blocked"] = "loaded"
-    cause: str = ""
-    module: Any = None
-    _manager: pluggy.PluginManager = attrs.field(factory=_new_manager)
-    _components: dict[Kind, tuple[Component, ...]] = attrs.field(factory=dict)
-
-    def is_in(self, names: frozenset[str]) -> bool:
-        """Whether it or its distribution is among `names`, as a person wrote them in an environment variable."""
-        return bool({_normal(self.name), self.distribution} & names)
-
-    def provided(self, kind: Kind) -> tuple[Component, ...]:
-        """The components that it provided when asked, even if it broke afterwards."""
-        return self._components.get(kind, ())
 
 
 class PluginHost:
@@ -150,7 +112,7 @@ class PluginHost:
             plugin.module = entry.load()
             self._register(plugin)
         except (Exception, SystemExit) as cause:
-            _break(plugin, cause)
+            plugin.fail(cause, during="loading")
         return plugin
 
     def _register(self, plugin: Plugin) -> None:
@@ -188,7 +150,7 @@ class PluginHost:
                 records.extend(answer)
             check(records)
         except (Exception, SystemExit) as cause:
-            _break(plugin, cause, during=hook)
+            plugin.fail(cause, during=hook)
             records = []
         if self.trace:
             told = plugin.cause or f"{len(records)} records"
@@ -201,22 +163,13 @@ def _hook_names() -> list[str]:
     return [name for name in vars(hookspecs) if name.startswith("tain_")]
 
 
-def _break(plugin: Plugin, cause: BaseException, during: str = "loading") -> None:
-    plugin.status, plugin.cause = "broken", f"{during}: {type(cause).__name__}: {one_line(str(cause), 300)}"
-
-
 def _names(text: str) -> frozenset[str]:
-    return frozenset(_normal(name.strip()) for name in text.split(",") if name.strip())
-
-
-def _normal(name: str) -> str:
-    """A name of a distribution as pip compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return frozenset(normal(name.strip()) for name in text.split(",") if name.strip())
 
 
 def _origin(entry: EntryPoint) -> tuple[str, str]:
     """Distribution and version; a half-removed distribution may know neither, and Python's versions differ on that."""
     try:
-        return _normal(entry.dist.name), entry.dist.version or ""  # type: ignore[union-attr]
+        return normal(entry.dist.name), entry.dist.version or ""  # type: ignore[union-attr]
     except Exception:
         return "(unknown)", ""

@@ -9,7 +9,7 @@ import pytest
 from tain.catalogue import Entry, entries, host
 from tain.configured import parameters
 from tain.errors import one_line
-from tain.plugins import Plugin
+from tain.plugin_record import Plugin
 from tain.testing.outcome import CheckError, NotApplicable
 from tain.testing.parametrize import cases
 from tain.testing.subjects import Subject, as_subject
@@ -103,4 +103,4 @@ class _Unusable:
         message = f"{self.plugin.distribution} {self.plugin.version} is {self.plugin.status} ({self.plugin.cause})."
         if self.plugin.status == "blocked":
             pytest.skip(message)
-        raise CheckError(f"{message} Reinstall it, or ask its authors; TAIN_BLOCK={self.plugin.name} leaves it out.")
+        raise CheckError(f"{message} {self.plugin.fix}")

@@ -17,6 +17,7 @@ __all__ = [
     "available_records",
     "plugin_records",
     "tell_available",
+    "tell_benches",
     "tell_component",
     "tell_components",
     "tell_evaluation",
@@ -25,7 +26,7 @@ __all__ = [
 
 
 def plugin_records() -> list[dict[str, Any]]:
-    """The plugins as plain values: name, distribution, version, status, cause, what they provide."""
+    """The plugins as plain values: name, distribution, version, status, cause, fix, what they provide."""
     provided: dict[str, dict[str, list[str]]] = {}
     for entry in entries():  # asks every plugin, so that one that breaks only now is listed as broken
         provided.setdefault(entry.plugin.name, {}).setdefault(entry.kind, []).append(entry.name)
@@ -36,6 +37,7 @@ def plugin_records() -> list[dict[str, Any]]:
             "version": plugin.version,
             "status": plugin.status,
             "cause": plugin.cause,
+            "fix": plugin.fix,
             "provides": provided.get(plugin.name, {}),
         }
         for plugin in catalogue.host().plugins
@@ -45,15 +47,21 @@ def plugin_records() -> list[dict[str, Any]]:
 def tell_plugins() -> RenderableType:
     """The installed plugins."""
     table = Table("plugin", "distribution", "status", "provides", title="Plugins", title_justify="left")
-    for record in plugin_records():
+    records = plugin_records()
+    for record in records:
         names = [name for kind in KINDS for name in record["provides"].get(kind, ())]
         table.add_row(
             record["name"],
             f"{record['distribution']} {record['version']}".strip(),
             record["status"],
-            record["cause"] or ", ".join(names) or "-",
+            ", ".join(names) or "-",
         )
-    return Group(table, "Known but not installed: tain plugins --available")
+    broken = [
+        f"{record['distribution']} is {record['status']} ({record['cause']}). {record['fix']}"
+        for record in records
+        if record["cause"]
+    ]
+    return Group(table, *broken, "Known but not installed: tain plugins --available")
 
 
 def available_records() -> list[dict[str, Any]]:
@@ -86,6 +94,16 @@ def tell_components() -> RenderableType:
     table = Table("kind", "name", "what it is", "distribution")
     for entry in entries():
         table.add_row(entry.kind, entry.name, entry.component.summary, entry.plugin.distribution)
+    return table
+
+
+def tell_benches() -> RenderableType:
+    """Every bench, with its cases."""
+    from tain_lab.bench.run import benches
+
+    table = Table("bench", "what it measures", "cases")
+    for bench in benches().values():
+        table.add_row(bench.name, bench.summary, ", ".join(bench.cases))
     return table
 
 

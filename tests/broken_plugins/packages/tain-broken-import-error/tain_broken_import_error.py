@@ -1,0 +1,3 @@
+"""A plugin that is broken on purpose: it imports a name that is not there."""
+
+from tain import ThisNameIsNotThere

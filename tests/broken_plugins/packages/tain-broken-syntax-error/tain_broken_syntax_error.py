@@ -1,0 +1,3 @@
+"""A plugin that is broken on purpose: it is no Python."""
+
+def tain_constraints(:

@@ -1,0 +1,17 @@
+"""A plugin that is broken on purpose: its hook returns a class instead of records."""
+
+import tain
+
+
+class Rule(tain.Constraint):
+    """A rule that would work."""
+
+    event_ndim = 1
+
+    def distance(self, x):
+        return x.abs().sum(-1)
+
+
+@tain.hookimpl
+def tain_constraints():
+    return Rule
