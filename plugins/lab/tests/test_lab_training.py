@@ -6,7 +6,7 @@ import torch
 
 import tain
 from tain_lab import Settings, fit
-from tain_lab.training import _batch
+from tain_lab.batches import batch_rows as _batch
 
 SETTINGS = Settings(steps=40, batch=8, learning_rate=0.05, warmup=3, checkpoint_every=10)
 
@@ -103,10 +103,79 @@ def test_a_broken_state_is_refused(data, tmp_path):
         fit(other, data[:, :3], SETTINGS, checkpoint=tmp_path / "s", progress=False)
 
 
-def test_the_step_of_a_bad_number_is_named(data):
-    data[7] = float("nan")
-    with pytest.raises(tain.TrainingError, match=r"the loss is nan at step [1-7]\b"):
-        fit(normal(), data, SETTINGS, progress=False)
+def breaks_at(model, step):
+    """Make the model's loss no number from a step on."""
+    real, calls = model.loss, []
+
+    def loss(y, *, rng=None):
+        calls.append(1)
+        return real(y, rng=rng) * (1 if len(calls) < step else float("nan"))
+
+    model.loss = loss
+    return model
+
+
+@pytest.mark.parametrize("step", [1, 10, 11, 27, 40])
+def test_the_step_of_a_bad_number_is_named(data, step):
+    with pytest.raises(tain.TrainingError, match=rf"the loss is nan at step {step}\b"):
+        fit(breaks_at(normal(), step), data, SETTINGS, progress=False)
+
+
+def test_a_gradient_that_is_no_number_is_named_as_well(data):
+    model = normal()
+    real = model.loss
+    model.loss = lambda y, *, rng=None: real(y, rng=rng) + (model.mean.sum() - model.mean.sum().detach()).sqrt()
+    with pytest.raises(tain.TrainingError, match=r"the gradient is (nan|inf) at step 1\b"):
+        fit(model, data, SETTINGS, progress=False)
+
+
+def test_after_a_bad_number_the_model_and_the_state_are_good_ones(data, tmp_path):
+    """Broken at step 27: the model is that of step 20, and so is the file."""
+    model, until = breaks_at(normal(), 27), dies_at(normal(), 21)
+    with pytest.raises(tain.TrainingError):
+        fit(model, data, SETTINGS, checkpoint=tmp_path / "s", progress=False)
+    with pytest.raises(KilledError):
+        fit(until, data, SETTINGS, checkpoint=tmp_path / "until", progress=False)
+    assert torch.equal(weights(model), weights(until))
+    assert not model.training
+    assert (tmp_path / "s").read_bytes() == (tmp_path / "until").read_bytes()
+    whole, on = normal(), normal()
+    fit(whole, data, SETTINGS, progress=False)
+    fit(on, data, SETTINGS, checkpoint=tmp_path / "s", progress=False)
+    assert torch.equal(weights(on), weights(whole))
+
+
+def test_the_last_state_is_written_whatever_the_number_of_steps(data, tmp_path):
+    settings = attrs.evolve(SETTINGS, steps=13)
+    fit(normal(), data, settings, checkpoint=tmp_path / "s", progress=False)
+    assert len(fit(dies_at(normal(), 1), data, settings, checkpoint=tmp_path / "s", progress=False)) == 13
+
+
+def test_a_checkpoint_without_a_folder_is_refused_before_anything(data, tmp_path):
+    with pytest.raises(tain.CheckpointError, match="there is no folder"):
+        fit(dies_at(normal(), 1), data, SETTINGS, checkpoint=tmp_path / "no" / "s", progress=False)
+
+
+def test_a_model_with_nothing_to_train_is_refused(data):
+    with pytest.raises(tain.TrainingError, match="Normal has no weight that may change"):
+        fit(normal().requires_grad_(False), data, SETTINGS, progress=False)
+
+
+def test_a_loss_that_is_not_one_number_a_sample_is_refused(data):
+    model = normal()
+    real = model.loss
+    model.loss = lambda y, *, rng=None: real(y, rng=rng).mean()
+    with pytest.raises(tain.ShapeError, match=r"has shape \(\) for 8 samples, but must have \(8,\)"):
+        fit(model, data, SETTINGS, progress=False)
+
+
+def test_weights_in_float64_are_trained_in_it_and_data_follow_the_weights(data):
+    exact, narrow = normal().double(), normal()
+    losses = fit(exact, data, SETTINGS, progress=False)
+    assert exact.mean.dtype == torch.float64
+    assert losses != [float(torch.tensor(loss)) for loss in losses]  # more digits than float32 has
+    assert len(fit(narrow, data.double(), SETTINGS, progress=False)) == 40
+    assert narrow.mean.dtype == torch.float32
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (5, 3), (5, 4, 1)])
@@ -170,3 +239,67 @@ def test_mirror_images_are_computed_once():
     fit(model, x, attrs.evolve(SETTINGS, steps=5), progress=False)
     assert len(calls) == 1
     assert shares.contains(model.sample(100, rng=0)).all()
+
+
+class Image(tain.Generator):
+    """A convolution that removes noise, for samples of three dimensions."""
+
+    def __init__(self, event_shape: tuple[int, ...]):
+        super().__init__()
+        self.event_shape = event_shape
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.layers = torch.nn.Sequential(
+                torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.SiLU(), torch.nn.Conv2d(8, 3, 3, padding=1)
+            )
+        self.layouts = set()
+
+    def loss(self, y, *, rng=None):
+        self.layouts.add(y.is_contiguous(memory_format=torch.channels_last))
+        return (self.layers(y + torch.randn(y.shape, generator=rng)) - y).square().flatten(1).mean(1)
+
+    def sample(self, n, *, rng=None):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("changes", [{}, {"precision": "bfloat16"}])
+def test_images_are_laid_out_channels_last_and_resumed_to_the_bit(tmp_path, changes):
+    settings = attrs.evolve(SETTINGS, steps=12, checkpoint_every=5, **changes)
+    images = torch.rand(20, 3, 6, 6, generator=torch.Generator().manual_seed(0))
+    whole, stopped = Image((3, 6, 6)), Image((3, 6, 6))
+    losses = fit(whole, images, settings, progress=False)
+    assert losses[-1] < losses[0]
+    assert whole.layouts == {True}
+    assert all(p.is_contiguous() and p.dtype == torch.float32 for p in whole.parameters())
+    with pytest.raises(KilledError):
+        fit(dies_at(Image((3, 6, 6)), 8), images, settings, checkpoint=tmp_path / "s", progress=False)
+    assert fit(stopped, images, settings, checkpoint=tmp_path / "s", progress=False) == losses
+    assert torch.equal(weights(stopped), weights(whole))
+
+
+def test_bfloat16_changes_only_the_rounding():
+    images = torch.rand(20, 3, 6, 6, generator=torch.Generator().manual_seed(0))
+    full, half = (
+        fit(Image((3, 6, 6)), images, attrs.evolve(SETTINGS, precision=p), progress=False)
+        for p in ("float32", "bfloat16")
+    )
+    assert full != half
+    assert half == pytest.approx(full, rel=0.05)
+
+
+def test_without_a_compiler_one_line_says_so_and_training_goes_on(data, monkeypatch, capsys):
+    def missing(*_, **__):
+        raise RuntimeError("no C++ compiler found")
+
+    monkeypatch.setattr(torch, "compile", missing)
+    plain = fit(normal(), data, SETTINGS, progress=False)
+    assert fit(normal(), data, attrs.evolve(SETTINGS, compile=True), progress=False) == plain
+    told = capsys.readouterr().err
+    assert told == "compile: goes on without, since no compiler works here: no C++ compiler found\n"
+
+
+def test_a_compiled_training_differs_only_in_rounding(data):
+    plain, fast = normal(), normal()
+    losses = fit(plain, data, SETTINGS, progress=False)
+    assert fit(fast, data, attrs.evolve(SETTINGS, compile=True), progress=False) == pytest.approx(losses, rel=1e-3)
+    assert torch.allclose(weights(plain), weights(fast), atol=1e-3)

@@ -1,7 +1,7 @@
 """How to train: the settings of `fit`, and of the table [training] of an experiment."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 import attrs
 
@@ -16,6 +16,9 @@ class Settings:
 
     The trained model gets a moving average of the weights, which forgets the random start quickly: its decay at step
     k is the smaller of `average` and (1 + k) / (10 + k).
+
+    `compile` and `precision` trade exactness for speed: results may then differ in rounding. Weights, their average
+    and the memory of the optimiser stay in the precision of the model.
     """
 
     steps: Annotated[int, Field("number of optimiser steps", at_least=1)] = 3000
@@ -25,6 +28,10 @@ class Settings:
     average: Annotated[float, Field("decay of the moving average of the weights", at_least=0, below=1)] = 0.999
     clip: Annotated[float, Field("largest norm of the gradient; longer ones are shortened", above=0)] = 1.0
     checkpoint_every: Annotated[int, Field("steps between two checkpoints", at_least=1)] = 500
+    compile: Annotated[bool, Field("whether to compile the training step, if a compiler is there")] = False
+    precision: Annotated[
+        Literal["float32", "bfloat16"], Field("of products of matrices: bfloat16 needs a processor that has it")
+    ] = "float32"
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, the first being 0."""

@@ -1,26 +1,40 @@
 """The one training loop, for every generator: one process or many, any device, resumable to the bit.
 
 All randomness of step k comes from streams that depend on the seed and k alone, so a run that was stopped and resumed
-takes the very steps of one that was not.
+takes the very steps of one that was not, and several processes take those of one, to rounding.
 """
 
-import functools
+import contextlib
+import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from tain import Generator, Mirrored
 from tain.configured import bind
-from tain.errors import ShapeError, TrainingError
+from tain.errors import CheckpointError, ShapeError, TrainingError
+from tain_lab.batches import batch_rows, share_of
+from tain_lab.compilation import compiled
+from tain_lab.processes import joined, require_every_gradient, require_same_step
 from tain_lab.progress import steps_bar
 from tain_lab.randomness import stream
 from tain_lab.settings import Settings
+from tain_lab.shared_draws import SharedDraws
+from tain_lab.training_data import mirror_images, require_condition, require_data
 from tain_lab.training_state import TrainingState
+from tain_lab.watch import Watch
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 __all__ = ["fit"]
+
+_LOOK = 10  # steps after which losses and gradients are looked at: a device need not wait for each
 
 
 def fit(
@@ -28,6 +42,7 @@ def fit(
     data: Tensor,
     settings: Settings | None = None,
     *,
+    condition: Tensor | None = None,
     steps: int | None = None,
     seed: int = 0,
     checkpoint: Path | str | None = None,
@@ -37,15 +52,22 @@ def fit(
     """Train a generator on samples, in place.
 
     The mirror images of a fixed mirror map are computed once, and its generator is trained on them. Under torchrun
-    each process takes its part of every batch.
+    each process takes its part of every batch, and the losses are those of one process, to rounding: give every
+    process the same data. Each epoch is a new random order of all rows; a batch larger than the data holds every row
+    several times, with other noise each time. Arrays of images (samples of three dimensions) and the weights of
+    convolutions are laid out channels last while training.
 
     Args:
         model: on return it holds the averaged weights, in evaluation mode.
-        data: samples, shape (N, *event_shape).
+        data: samples, shape (N, *event_shape), of any floating-point dtype. They may be a file mapped to memory
+            (`torch.from_file`) and larger than it: they are never copied whole, and mirror images of more than 1 GiB
+            go to a temporary file beside the checkpoint.
+        condition: the condition of each row, shape (N, *condition_shape), for a generator that takes one.
         settings: how to train; the defaults of `Settings` otherwise.
         steps: number of steps, if other than in the settings.
         seed: of the batches and of the loss's noise.
-        checkpoint: file for the state of training: written every so many steps, resumed from if it exists.
+        checkpoint: file for the state of training: written every so many steps and after the last, resumed from if
+            it exists. All processes must see it; only the main one writes it.
         label: what the progress bar says.
         progress: whether to show one, on a terminal.
 
@@ -53,11 +75,15 @@ def fit(
         The loss of each step, mean over the batch.
 
     Raises:
-        ConfigurationError: a setting is beyond its limit.
-        ShapeError: the data do not fit the model.
+        ConfigurationError: a setting is beyond its limit, or there are more processes than samples in a batch.
+        ShapeError: the data or conditions do not fit the model, or its loss is not one number a sample.
+        DataError: the data are not finite; the message names the rows.
+        MissingCapabilityError: there are conditions, and the model takes none.
         OutsideSetError: a sample is outside of the set of the model's mirror map.
-        TrainingError: the loss or the gradient is no finite number; the message names the step.
-        CheckpointError: the checkpoint is broken or of another training.
+        TrainingError: the model has nothing to train, or the loss or the gradient is no finite number: the message
+            names the step. The model then has the averaged weights of at most ten steps before, and the checkpoint
+            stays as it was last written.
+        CheckpointError: the checkpoint is broken or of another training, or has no folder.
 
     Example:
         >>> import tain, torch
@@ -74,79 +100,96 @@ def fit(
         >>> len(losses)
         20
     """
-    from accelerate import Accelerator
-
     settings = settings or Settings()
     if steps is not None:
         settings = attrs.evolve(settings, steps=steps)
     bind(Settings, attrs.asdict(settings))  # refuses numbers beyond their limits
-    if tuple(data.shape[1:]) != model.event_shape or len(data) == 0:
-        raise ShapeError(
-            f"fit: data have shape {tuple(data.shape)}, but must have (N, {', '.join(map(str, model.event_shape))}) "
-            "with N at least 1."
-        )
-    if isinstance(model, Mirrored) and not any(p.requires_grad for p in model.mirror.parameters()):
-        with torch.no_grad():
-            data = model.mirror(data)
-        trained = model.generator
-    else:
-        trained = model
-
-    accelerator = Accelerator()
-    trained.prepare(data)
-    trained.to(accelerator.device)
-    trained.train()
-    parameters = [p for p in trained.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.0, fused=True)
-    state = TrainingState(trained, optimizer, [p.detach().clone() for p in parameters], settings, seed)
+    require_data(data, tuple(model.event_shape))
+    if condition is not None:
+        require_condition(condition, data, model)
     path = None if checkpoint is None else Path(checkpoint)
+    if path is not None and not path.parent.is_dir():
+        raise CheckpointError(f"{path}: there is no folder {path.parent} for the state of training. Make it first.")
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise TrainingError(f"fit: {type(model).__name__} has no weight that may change. There is nothing to train.")
+    accelerator = joined(settings.batch)
+
+    trained = model.eval()
+    while isinstance(trained, Mirrored) and not any(p.requires_grad for p in trained.mirror.parameters()):
+        data = mirror_images(trained.mirror, data, parameters[0].dtype, None if path is None else path.parent)
+        trained = trained.generator
+    columns = (data,) if condition is None else (data, condition)
+    trained.prepare(*columns)
+    trained.to(accelerator.device).train()
+    if data.ndim == 4:
+        _lay_out(parameters, torch.channels_last)
+    wrapped = accelerator.prepare_model(trained)  # from here on, all processes have the weights of the main one
+    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.0, fused=True)
+    state = TrainingState(trained, optimizer, parameters, settings, seed)
     if path is not None and path.is_file():
         state.read(path)
-    wrapped, optimizer = accelerator.prepare(trained, optimizer)
-    share = slice(accelerator.process_index, None, accelerator.num_processes)
-
-    with steps_bar(label, settings.steps, state.step, shown=progress and accelerator.is_main_process) as advance:
-        for step in range(state.step, settings.steps):
-            for group in optimizer.param_groups:
-                group["lr"] = settings.rate(step)
-            rows = _batch(len(data), settings.batch, step, seed)[share]
-            losses = wrapped(data[rows].to(accelerator.device), stream(seed, "noise", step, accelerator.process_index))
-            loss = losses.mean()
-            optimizer.zero_grad(set_to_none=True)
-            accelerator.backward(loss)
-            norm = accelerator.clip_grad_norm_(parameters, settings.clip)
-            _require_finite(step, loss=loss, gradient=norm)
-            optimizer.step()
-            get_ema_multi_avg_fn(settings.decay(step))(state.average, parameters, step)
-            state.losses.append(accelerator.reduce(loss.detach(), "mean").item())
-            state.step = step + 1
-            if path is not None and state.step % settings.checkpoint_every == 0 and accelerator.is_main_process:
-                state.write(path)
-            advance(state.losses[-1])
-
-    with torch.no_grad():
-        for parameter, averaged in zip(parameters, state.average, strict=True):
-            parameter.copy_(averaged)
-    model.eval()
+    require_same_step(accelerator, state.step, path)
+    try:
+        with steps_bar(label, settings.steps, state.step, shown=progress and accelerator.is_main_process) as advance:
+            _train(wrapped, state, columns, accelerator, path, advance)
+    finally:  # stopped or not, the model is left as something to use
+        state.finish()
+        _lay_out(parameters, torch.contiguous_format)
+        model.eval()
+    accelerator.wait_for_everyone()
     return state.losses
 
 
-def _batch(count: int, batch: int, step: int, seed: int) -> Tensor:
-    """The rows of one step: each epoch is a new random order of all rows, cut where the batches fall."""
-    positions = torch.arange(step * batch, (step + 1) * batch)
-    epochs = positions // count
-    return torch.cat([_order(count, int(e), seed)[positions[epochs == e] % count] for e in epochs.unique()])
-
-
-@functools.lru_cache(maxsize=1)  # steps come in order, so the last one is enough
-def _order(count: int, epoch: int, seed: int) -> Tensor:
-    return torch.randperm(count, generator=stream(seed, "epoch", epoch))
-
-
-def _require_finite(step: int, **figures: Tensor) -> None:
-    for name, value in figures.items():
-        if not bool(torch.isfinite(value)):
-            raise TrainingError(
-                f"Training: the {name} is {value.item()} at step {step + 1}. Look for extreme values in the data, or "
-                "lower [training] learning_rate."
+def _train(
+    wrapped: nn.Module,
+    state: TrainingState,
+    columns: tuple[Tensor, ...],
+    accelerator: "Accelerator",
+    path: Path | None,
+    advance: Callable[[float], None],
+) -> None:
+    """Take the steps that are left, on rows of `columns`: data, and conditions if there are any."""
+    settings, optimizer, weights = state.settings, state.optimizer, state.weights
+    process, processes, device = accelerator.process_index, accelerator.num_processes, accelerator.device
+    layout = torch.channels_last if columns[0].ndim == 4 else torch.contiguous_format
+    share = share_of(settings.batch, process, processes)
+    draws = SharedDraws(settings.batch, share) if processes > 1 else contextlib.nullcontext()
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16")
+    module = compiled(wrapped) if settings.compile else wrapped
+    watch = Watch(lambda figures: accelerator.reduce(figures, "mean"))
+    for step in range(state.step, settings.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = settings.rate(step)
+        rows = batch_rows(len(columns[0]), settings.batch, step, state.seed)[share]
+        data, *condition = (column[rows].to(device) for column in columns)
+        data = data.to(weights[0].dtype).contiguous(memory_format=layout)
+        with draws, autocast:
+            losses = module(data, stream(state.seed, "noise", step), *condition)
+        if losses.shape != (len(rows),):
+            raise ShapeError(
+                f"fit: the loss of {type(state.model).__name__} has shape {tuple(losses.shape)} for {len(rows)} "
+                f"samples, but must have ({len(rows)},): one number a sample."
             )
+        loss = losses.sum() * (processes / settings.batch)  # its mean over the processes is the mean over the batch
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if processes > 1:
+            require_every_gradient(state.model)
+        watch.note(loss, nn.utils.clip_grad_norm_(weights, settings.clip))
+        optimizer.step()
+        get_ema_multi_avg_fn(settings.decay(step))(state.average, weights, step)
+        state.step = step + 1
+        saved = state.step % settings.checkpoint_every == 0 or state.step == settings.steps
+        if saved or state.step % _LOOK == 0:
+            state.accept(watch.look(state.step))
+        if saved and path is not None and accelerator.is_main_process:
+            state.write(path)
+        advance(state.losses[-1] if state.losses else math.nan)
+
+
+def _lay_out(weights: list[nn.Parameter], layout: torch.memory_format) -> None:
+    """Lay out the weights of convolutions over two dimensions."""
+    for weight in weights:
+        if weight.ndim == 4:
+            weight.data = weight.data.contiguous(memory_format=layout)

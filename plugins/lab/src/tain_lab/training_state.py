@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import attrs
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_optimizer_state_dict,
@@ -27,12 +28,12 @@ _FLAT = StateDictOptions(flatten_optimizer_state_dict=True)
 
 
 class TrainingState:
-    """Everything that training changes: step, weights, their average, the optimiser's memory, the losses so far.
+    """Everything that training changes: step, weights, their moving average, the optimiser's memory, losses so far.
 
     Args:
         model: the module that is trained, before any wrapper.
         optimizer: of its parameters.
-        average: moving averages of the trained parameters, in their order.
+        weights: its parameters that are trained.
         settings, seed: a file of other settings or another seed is refused.
     """
 
@@ -40,14 +41,29 @@ class TrainingState:
         self,
         model: Generator,
         optimizer: torch.optim.Optimizer,
-        average: list[Tensor],
+        weights: Sequence[nn.Parameter],
         settings: Settings,
         seed: int,
     ) -> None:
-        self.model, self.optimizer, self.average = model, optimizer, average
+        self.model, self.optimizer, self.weights = model, optimizer, weights
+        self.settings, self.seed = settings, seed
+        self.average = [weight.detach().clone() for weight in weights]
+        self._good = [average.clone() for average in self.average]
         self.step = 0
         self.losses: list[float] = []
         self._training = hashlib.sha256(repr((attrs.asdict(settings), seed)).encode()).hexdigest()
+
+    def accept(self, losses: list[float]) -> None:
+        """The steps since the last call were good: keep their losses, and the averages for `finish`."""
+        self.losses += losses
+        for kept, average in zip(self._good, self.average, strict=True):
+            kept.copy_(average)
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Give the model the averages of the last step that was accepted."""
+        for weight, average in zip(self.weights, self._good, strict=True):
+            weight.copy_(average)
 
     def write(self, path: Path) -> None:
         """Write the state, atomically."""
@@ -79,9 +95,11 @@ class TrainingState:
             self.model.load_state_dict(_under("model:", tensors))
             saved = record["optimizer"] | _under("optimizer:", tensors)
             set_optimizer_state_dict(self.model, self.optimizer, optim_state_dict=saved, options=_FLAT)
+            _as_weights_are_laid_out(self.optimizer)
             for current, averaged in zip(self.average, _under("average:", tensors).values(), strict=True):
                 current.copy_(averaged)
-            self.losses = tensors["losses"].tolist()
+            self.losses = []
+            self.accept(tensors["losses"].tolist())
             self.step = record["step"]
         except (safetensors.SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as cause:
             if isinstance(cause, CheckpointError):
@@ -89,6 +107,15 @@ class TrainingState:
             raise CheckpointError(
                 f"{path}: is truncated or no state of this training ({one_line(str(cause))}). Remove it to start anew."
             ) from cause
+
+
+def _as_weights_are_laid_out(optimizer: torch.optim.Optimizer) -> None:
+    """Give the memory of each weight the strides of that weight, as it had before it was written: a fused optimiser
+    goes through both from beginning to end."""
+    for weight, memory in optimizer.state.items():
+        for key, value in memory.items():
+            if isinstance(value, Tensor) and value.shape == weight.shape:
+                memory[key] = torch.empty_like(weight).copy_(value)
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,0 +1,42 @@
+"""Which rows of the data each step takes, and which of them each process."""
+
+import functools
+
+import torch
+from torch import Tensor
+
+from tain_lab.randomness import stream
+
+__all__ = ["batch_rows", "share_of"]
+
+
+def batch_rows(count: int, batch: int, step: int, seed: int) -> Tensor:
+    """The rows of one step, the first being 0: (batch,) numbers below `count`.
+
+    Each epoch is a new random order of all rows, and the epochs follow each other without a gap. So every row is
+    taken equally often, no row is dropped at the end of an epoch, a batch that spans two epochs may hold a row of
+    each twice, and one that is larger than the data holds every row several times (with other noise each time).
+
+    >>> batch_rows(count=3, batch=6, step=0, seed=0).bincount()
+    tensor([2, 2, 2])
+    """
+    first, last = step * batch // count, ((step + 1) * batch - 1) // count
+    pieces = []
+    for epoch in range(first, last + 1):
+        start, stop = step * batch - epoch * count, (step + 1) * batch - epoch * count
+        pieces.append(_order(count, epoch, seed)[max(0, start) : min(count, stop)])
+    return torch.cat(pieces)
+
+
+def share_of(batch: int, process: int, processes: int) -> slice:
+    """The places in a batch that one process takes; the shares differ by one at most.
+
+    >>> [share_of(8, process, 3) for process in range(3)]
+    [slice(0, 2, None), slice(2, 5, None), slice(5, 8, None)]
+    """
+    return slice(batch * process // processes, batch * (process + 1) // processes)
+
+
+@functools.lru_cache(maxsize=1)  # steps come in order, so the last one is enough
+def _order(count: int, epoch: int, seed: int) -> Tensor:
+    return torch.randperm(count, generator=stream(seed, "epoch", epoch))
