@@ -203,6 +203,63 @@ def plugins(
 
 
 @app.command
+def bench(
+    name: str | None = None,
+    *,
+    only: str | None = None,
+    steps: int | None = None,
+    rows: int | None = None,
+    repeats: int | None = None,
+    seed: int | None = None,
+    generator: str | None = None,
+    jobs: int = 1,
+    output: Path | None = None,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Measure what generators reach under a rule, beside what data themselves reach; without a name, list the benches.
+
+    A run that was stopped goes on where it was when the same command is given again.
+
+    Parameters
+    ----------
+    name
+        Name of a bench, such as mirror-suite.
+    only
+        Names of some of its cases, separated by commas.
+    steps
+        Training steps of each model; 6000 by default.
+    rows
+        Rows that are compared; 10000 by default.
+    repeats
+        Fresh draws of samples and of data that are compared; 3 by default.
+    seed
+        Of the data, the training and the samples; 0 by default.
+    generator
+        Name of the generator; vector-diffusion by default.
+    jobs
+        Cases that are measured side by side, each by a process of one thread. With 1, each has all threads.
+    output
+        Folder of the results; results/bench-NAME by default.
+    overwrite
+        Replace what an earlier run left in that folder.
+    """
+    from tain_lab.bench.record import BenchSettings
+    from tain_lab.bench.run import find_bench, run_bench
+    from tain_lab.tell import tell_benches
+
+    if name is None:
+        _console().print(tell_benches())
+        return 0
+    given = {"steps": steps, "rows": rows, "repeats": repeats, "seed": seed, "generator": generator}
+    settings = BenchSettings(**{key: value for key, value in given.items() if value is not None})
+    cases = [case.strip() for case in only.split(",")] if only else ()
+    folder = output or Path("results") / f"bench-{name}"
+    table = run_bench(find_bench(name), settings, folder, cases, jobs=jobs, overwrite=overwrite)
+    print(f"Table: {table}")
+    return 0
+
+
+@app.command
 def new(kind: str, name: str, *, output: Path = Path()) -> int:
     """Write a package for a component of your own: it installs, tain finds it, and its tests pass.
 
