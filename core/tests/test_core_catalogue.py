@@ -243,9 +243,10 @@ def test_no_offer_tells_who_was_asked_and_what_could_be_installed(site):
     )
 
 
-def test_no_offer_with_everything_installed_says_no_more(monkeypatch):
+def test_no_offer_with_everything_installed_says_what_to_write(monkeypatch):
     monkeypatch.setattr(mirror_search, "registry", lambda: ())
-    with pytest.raises(tain.NoMirrorMapError, match=r"for Rule \(asked: tain\)\.$"):
+    advice = r"Offer one by the hook tain_mirror_for, or give the rule a projection \(tain.Projectable\)"
+    with pytest.raises(tain.NoMirrorMapError, match=rf"for Rule \(asked: tain\)\. {advice}\.$"):
         tain.mirror_for(register_rule()())
 
 

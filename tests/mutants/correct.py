@@ -3,6 +3,7 @@
 import math
 
 import torch
+from mutant import measured
 
 import tain
 from tain.randomness import generator, standard_normal, uniform
@@ -255,6 +256,19 @@ class LearnedScale(tain.Learned):
         return (self.inverse(self.forward(x) + 0.1 * noise) - x).square().sum(1)
 
 
+class RoughScale(LearnedScale):
+    """A box map whose inverse is stretched about the middle by a factor that is learned: only roughly right."""
+
+    testing = {}  # noqa: RUF012
+
+    def __init__(self, size: int = 3):
+        super().__init__(size)
+        self.stretch = torch.nn.Parameter(torch.tensor(1.04))
+
+    def inverse(self, y):
+        return 0.5 + self.stretch * (super().inverse(y) - 0.5)
+
+
 class PosteriorSolver(tain.Solver):
     """Draws from the prior and keeps draws by their likelihood: exact as the number of draws grows."""
 
@@ -329,7 +343,7 @@ def plane_model():
 
 CORRECT = {
     "constraint": (UnitBox, Shares, Plane, Free),
-    "mirror-map": (BoxEntropy, Softmax, Sheared, BoxProjection, LearnedScale),
+    "mirror-map": (BoxEntropy, Softmax, Sheared, BoxProjection, LearnedScale, RoughScale),
     "generator": (Gaussian,),
     "solver": (PosteriorSolver, TargetSolver, FitSolver),
 }
@@ -353,7 +367,8 @@ def subjects():
         Softmax(),
         Sheared(),
         BoxProjection(),
-        LearnedScale(),
+        measured(LearnedScale()),
+        measured(RoughScale()),
         line_model(),
         plane_model(),
         tain.Mirrored(BoxEntropy(1), line_model()),

@@ -33,11 +33,18 @@ class Mutant:
 
 
 def mutant(kind, *arguments):
-    """Add a wrong class to the list: an instance made from `arguments`."""
+    """Add a wrong class to the list: an instance made from `arguments`, and measured if it is a learned map."""
 
     def add(made):
         name = "-".join(re.findall(r"[A-Z][a-z]*", made.__name__)).lower()
-        MUTANTS.append(Mutant(name, made.__doc__, made(*arguments), kind))
+        MUTANTS.append(Mutant(name, made.__doc__, measured(made(*arguments)), kind))
         return made
 
     return add
+
+
+def measured(component):
+    """The component; a learned map is measured first, as after training."""
+    if isinstance(component, tain.Learned):
+        component.measure(component.constraint.interior(500, rng=0))
+    return component

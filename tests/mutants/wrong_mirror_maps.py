@@ -3,7 +3,7 @@
 import threading
 
 import torch
-from correct import BoxEntropy, BoxProjection, LearnedScale, Sheared, Softmax
+from correct import BoxEntropy, BoxProjection, LearnedScale, RoughScale, Sheared, Softmax
 from mutant import mutant
 
 import tain
@@ -328,3 +328,28 @@ class FrozenFactor(LearnedScale):
 
     def loss(self, x, *, rng=None):
         return super().loss(x, rng=rng).detach() + 0 * x.sum(1)
+
+
+@wrong
+class StaleBounds(RoughScale):
+    """A learned map is trained on after it was measured."""
+
+    @torch.no_grad()
+    def measure(self, x, y=None):
+        super().measure(x, y)
+        self.stretch.mul_(1.2)
+
+
+@wrong
+class ForgottenBounds(RoughScale):
+    """The bounds of a learned map are kept in an attribute of its own, which no checkpoint holds."""
+
+    own = ()
+
+    @property
+    def bounds(self):
+        return dict(self.own)
+
+    def measure(self, x, y=None):
+        super().measure(x, y)
+        self.own = self._bounds

@@ -92,9 +92,11 @@ if TYPE_CHECKING:
     from tain.hookspecs import (
         hookimpl as hookimpl,
     )
+    from tain.learned import (
+        Learned as Learned,
+    )
     from tain.mirror_maps import (
         Bijective as Bijective,
-        Learned as Learned,
         Legendre as Legendre,
         MirrorMap as MirrorMap,
         Potential as Potential,
@@ -142,7 +144,8 @@ _HOME = {
     "functions": "constraint",
     "generators": "Conditional Denoiser Density Generator",
     "hookspecs": "hookimpl",
-    "mirror_maps": "Bijective Learned Legendre MirrorMap Potential Projective",
+    "learned": "Learned",
+    "mirror_maps": "Bijective Legendre MirrorMap Potential Projective",
     "mirror_search": "mirror_for offers",
     "mirrored": "Mirrored",
     "one_off": "load_plugin",

@@ -1,8 +1,8 @@
 """One component as one safetensors file. Nothing is ever unpickled, and no class path from a file is ever imported.
 
 The file holds the component's weights and, under the one metadata key `tain`, JSON: format, kind, name, distribution,
-version and configuration. Loading goes by kind and name through the catalogue. Tensors in the configuration lie beside
-the weights, under keys with the prefix `configuration:`.
+version, configuration and, of a learned mirror map, its measured bounds. Loading goes by kind and name through the
+catalogue. Tensors in the configuration lie beside the weights, under keys with the prefix `configuration:`.
 """
 
 import os
@@ -19,6 +19,7 @@ from tain.catalogue import create, identify
 from tain.configured import Configured, configuration
 from tain.errors import BrokenPluginError, CheckpointError, DuplicateNameError, UnknownNameError, one_line
 from tain.fields import shown
+from tain.learned import Learned
 from tain.strict_json import dumps, loads
 
 __all__ = ["FORMAT", "load_component", "reraise_with_place", "save_component"]
@@ -86,7 +87,7 @@ def reraise_with_place(cause: Exception, place: str) -> NoReturn:
 
 
 def _describe(component: Configured, tensors: dict[str, Tensor], path: str = "") -> dict[str, Any]:
-    """Kind, name and configuration as JSON; tensors within it are put beside the weights and referred to by key."""
+    """Kind, name, configuration and bounds as JSON; tensors are put beside the weights and referred to by key."""
     entry = identify(component)
 
     def plain(value: Any, key: str) -> Any:
@@ -105,7 +106,9 @@ def _describe(component: Configured, tensors: dict[str, Tensor], path: str = "")
         )
 
     values = {key: plain(value, path + key) for key, value in configuration(component).items()}
-    return {"kind": entry.kind, "name": entry.name, "configuration": values}
+    bounds = component.bounds if isinstance(component, Learned) else {}
+    measured = {"bounds": bounds} if bounds else {}
+    return {"kind": entry.kind, "name": entry.name, "configuration": values, **measured}
 
 
 def _build(record: dict[str, Any], tensors: Mapping[str, Tensor]) -> Any:
@@ -115,7 +118,10 @@ def _build(record: dict[str, Any], tensors: Mapping[str, Tensor]) -> Any:
         return tuple(map(value_of, stored)) if isinstance(stored, list) else stored
 
     values = {key: value_of(stored) for key, stored in record["configuration"].items()}
-    return create(record["kind"], record["name"], **values)
+    component = create(record["kind"], record["name"], **values)
+    if "bounds" in record:
+        component.record_bounds(record["bounds"])
+    return component
 
 
 def _fill(component: Configured, weights: Mapping[str, Tensor]) -> None:

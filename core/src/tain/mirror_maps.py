@@ -7,18 +7,16 @@ sample comes back inside the set.
 Sources:
     Mirror Diffusion Models, https://arxiv.org/abs/2308.06342
     Mirror Diffusion Models for Constrained and Watermarked Generation, https://arxiv.org/abs/2310.01236
-    Neural Approximate Mirror Maps for Constrained Diffusion Models, https://arxiv.org/abs/2406.12816
 """
 
 import abc
 
-import torch
 from torch import Tensor
 
 from tain.configured import Configured
 from tain.constraints import Constraint
 
-__all__ = ["Bijective", "Learned", "Legendre", "MirrorMap", "Potential", "Projective"]
+__all__ = ["Bijective", "Legendre", "MirrorMap", "Potential", "Projective"]
 
 
 class MirrorMap(Configured, abc.ABC):
@@ -101,11 +99,3 @@ class Projective(MirrorMap):
     The potential is half the squared norm plus the indicator of the set. Its conjugate's gradient is the projection,
     so `inverse` is many to one: inverse(forward(x)) = x on the set, and inverse(y) is the point nearest to y.
     """
-
-
-class Learned(MirrorMap):
-    """Capability: the map has weights to be trained, and so keeps its constraint only up to a measured bound."""
-
-    @abc.abstractmethod
-    def loss(self, x: Tensor, *, rng: torch.Generator | int | None = None) -> Tensor:
-        """The training loss of each sample: (B, *S) to (B,)."""

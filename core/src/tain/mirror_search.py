@@ -3,9 +3,10 @@
 from tain.blocks import Blocks
 from tain.capabilities import supports
 from tain.catalogue import host
-from tain.constraints import Constraint
+from tain.constraints import Constraint, Projectable
 from tain.errors import ConfigurationError, NoMirrorMapError, one_line
-from tain.mirror_maps import Bijective, Learned, Legendre, MirrorMap, Potential, Projective
+from tain.learned import Learned
+from tain.mirror_maps import Bijective, Legendre, MirrorMap, Potential, Projective
 from tain.registry import registry
 
 __all__ = ["mirror_for", "offers"]
@@ -32,7 +33,7 @@ def mirror_for(constraint: Constraint) -> MirrorMap:
     """The best mirror map that the installed plugins offer for a constraint.
 
     Raises:
-        NoMirrorMapError: there is none; the message says what was asked and what to install.
+        NoMirrorMapError: there is none; the message says who was asked, what to install and what to write.
 
     Example:
         >>> import tain
@@ -56,6 +57,8 @@ def mirror_for(constraint: Constraint) -> MirrorMap:
     missing = [r.distribution for r in registry() if r.status == "available" and r.distribution not in installed]
     if missing:
         hints.append(f" Not installed: {', '.join(missing)} (pip install NAME).")
+    otherwise = "" if isinstance(constraint, Projectable) else ", or give the rule a projection (tain.Projectable)"
+    hints.append(f" Offer one by the hook tain_mirror_for{otherwise}.")
     raise NoMirrorMapError(
         f"No installed plugin offers a mirror map for {type(constraint).__name__} "
         f"(asked: {', '.join(sorted(asked))}).{''.join(hints)}"

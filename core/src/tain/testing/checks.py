@@ -24,6 +24,7 @@ _MODULES = (
     "projection_checks",
     "interior_checks",
     "mirror_map_checks",
+    "learned_checks",
     "legendre_checks",
     "hessian_checks",
     "generator_checks",

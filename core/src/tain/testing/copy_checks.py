@@ -14,6 +14,7 @@ from tain.checkpoint import load, save
 from tain.configured import configuration
 from tain.errors import TainError, UnknownNameError
 from tain.generators import Generator
+from tain.learned import Learned
 from tain.solvers import Solver
 from tain.testing.checks import KINDS, WITH_ROWS, check
 from tain.testing.compare import close, finite, same
@@ -34,6 +35,7 @@ def checkpoint_round_trip(component: Any, trial: Trial) -> None:
         except UnknownNameError as cause:
             raise NotApplicable(str(cause)) from cause
         loaded = load(Path(folder) / "model")
+    _require_same_bounds(loaded, changed, "in the loaded component")
     _require_same(in_dtype(loaded, trial.dtype), changed, trial, "of the loaded component")
 
 
@@ -48,7 +50,9 @@ def configuration_round_trip(component: Any, trial: Trial) -> None:
 @check(*KINDS, once=True)
 def deep_copy(component: Any, trial: Trial) -> None:
     """A deep copy gives the same results."""
-    _require_same(copy.deepcopy(component), component, trial, "of the copy")
+    copied = copy.deepcopy(component)
+    _require_same_bounds(copied, component, "in the copy")
+    _require_same(copied, component, trial, "of the copy")
 
 
 @check(*WITH_ROWS)
@@ -105,6 +109,19 @@ def _changed(component: Any, trial: Trial) -> Any:
         for weight in changed.parameters():
             weight.mul_(1.01).add_(0.01)
     return changed
+
+
+def _require_same_bounds(found: Any, expected: Any, words: str) -> None:
+    kept = _bounds(found)
+    for place, bounds in _bounds(expected).items():
+        if kept[place] != bounds:
+            raise CheckError(f"The bounds of {place or 'the map'} {words}: are {kept[place]}, but must be {bounds}.")
+
+
+def _bounds(component: Any) -> dict[str, dict[str, float]]:
+    """What was measured of each learned map in it, by its place."""
+    modules = component.named_modules(remove_duplicate=False)
+    return {place: module.bounds for place, module in modules if isinstance(module, Learned)}
 
 
 def _require_same(found: Any, expected: Any, trial: Trial, words: str) -> None:

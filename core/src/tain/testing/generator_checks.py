@@ -8,7 +8,7 @@ from torch import Tensor
 from tain.generators import Denoiser, Generator
 from tain.testing.checks import check
 from tain.testing.compare import at_most, finite, same
-from tain.testing.mirror_map_checks import require_every_weight
+from tain.testing.learned_checks import require_every_weight
 from tain.testing.outcome import CheckError, NotApplicable
 from tain.testing.points import inside
 from tain.testing.trials import Trial

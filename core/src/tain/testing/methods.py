@@ -10,7 +10,8 @@ from torch import Tensor
 from tain.capabilities import supports
 from tain.constraints import Constraint, Projectable, Residual, Retractable
 from tain.generators import Denoiser, Density, Generator
-from tain.mirror_maps import Bijective, Learned, Legendre, MirrorMap
+from tain.learned import Learned
+from tain.mirror_maps import Bijective, Legendre, MirrorMap
 from tain.testing.trials import Trial
 
 __all__ = ["Inputs", "inputs", "outputs", "row_methods", "seeded_methods"]

@@ -1,6 +1,4 @@
-"""Checks of all mirror maps, and of projective and learned ones."""
-
-from typing import Any
+"""Checks of all mirror maps, and of projective ones."""
 
 import torch
 from torch import Tensor
@@ -8,11 +6,12 @@ from torch import Tensor
 from tain.capabilities import supports
 from tain.constraints import Projectable
 from tain.errors import OutsideSetError
-from tain.mirror_maps import Bijective, Learned, MirrorMap, Projective
+from tain.mirror_maps import Bijective, MirrorMap, Projective
 from tain.testing.checks import check
 from tain.testing.compare import at_most, close, finite, rows_of
 from tain.testing.derivatives import difference, slope_along
 from tain.testing.outcome import CheckError, NotApplicable
+from tain.testing.points import is_exact
 from tain.testing.projection_checks import tried_points
 from tain.testing.trials import Trial
 
@@ -122,37 +121,10 @@ def inverse_is_idempotent(mirror: Projective, trial: Trial) -> None:
     close(again, x, trial.subject.round_trip[trial.dtype], "inverse(forward(inverse(y)))", scale=trial.subject.scale)
 
 
-@check(Learned)
-def learned_loss(mirror: Learned, trial: Trial) -> None:
-    """The training loss is finite, one number a row, the same for the same seed, and reaches every weight."""
-    x = trial.inside()
-    loss = mirror.loss(x, rng=trial.seed)
-    if tuple(loss.shape) != (len(x),):
-        raise CheckError(f"loss: has shape {tuple(loss.shape)}, but must have one number a row, ({len(x)},).")
-    finite(loss, "loss")
-    close(mirror.loss(x, rng=trial.seed), loss, 0.0, "loss of the same seed")
-    require_every_weight(mirror, lambda: mirror.loss(x, rng=trial.seed))
-
-
-def require_every_weight(component: Any, loss: Any) -> None:
-    """Demand that the gradient of a loss reaches every weight that can be trained."""
-    total = loss().sum()
-    weights = {name: weight for name, weight in component.named_parameters() if weight.requires_grad}
-    if weights and not total.requires_grad:
-        raise CheckError("loss: is cut off from the weights, so nothing can be trained. Do not detach it.")
-    slopes = torch.autograd.grad(total, list(weights.values()), allow_unused=True) if weights else ()
-    for name, slope in zip(weights, slopes, strict=True):
-        if slope is None or not slope.any():
-            raise CheckError(f"the gradient of the loss: is {'none' if slope is None else 0} for weight '{name}'.")
-        if not torch.isfinite(slope).all():
-            raise CheckError(f"the gradient of the loss: is not finite for weight '{name}'.")
-
-
 def _require_declared(mirror: MirrorMap, trial: Trial) -> None:
     """A learned map keeps its rule only up to what its author has measured."""
-    exact = supports(mirror, Bijective) or supports(mirror, Projective) or not supports(mirror, Learned)
-    if not exact and "round_trip" not in {**dict(getattr(mirror, "testing", {})), **trial.subject.given}:
-        raise NotApplicable("a learned map keeps its rule up to a measured bound; give round_trip= and tolerance=")
+    if not is_exact(mirror) and "round_trip" not in {**dict(getattr(mirror, "testing", {})), **trial.subject.given}:
+        raise NotApplicable("a learned map keeps its rule up to measured bounds; give round_trip= and tolerance=")
 
 
 def _with_row(trial: Trial, wrong: Tensor) -> Tensor:

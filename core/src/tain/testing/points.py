@@ -1,8 +1,8 @@
 """Random points inside, outside and on the boundary of a set, without throwing points away.
 
-Points inside come from the first of these that there is: the subject's own `points`; the constraint's `interior`; a
-mirror map, which normal numbers are brought back by; hit-and-run from the subject's `start`; projections of normal
-numbers; steps down the distance.
+Points inside come from the first of these that there is: the subject's own `points`; the constraint's `interior`; an
+exact mirror map, which normal numbers are brought back by; hit-and-run from the subject's `start`; projections of
+normal numbers; steps down the distance.
 """
 
 import functools
@@ -12,14 +12,15 @@ from torch import Tensor
 
 from tain.capabilities import supports
 from tain.constraints import Constraint, Interior, Projectable
-from tain.mirror_maps import MirrorMap
+from tain.learned import Learned
+from tain.mirror_maps import Bijective, MirrorMap, Projective
 from tain.mirror_search import offers
 from tain.mirrored import Mirrored
 from tain.randomness import standard_normal, uniform
 from tain.testing.outcome import NotApplicable
 from tain.testing.subjects import Subject
 
-__all__ = ["anywhere", "inside", "mirror_images", "near_boundary", "on_boundary", "outside"]
+__all__ = ["anywhere", "inside", "is_exact", "mirror_images", "near_boundary", "on_boundary", "outside"]
 
 _TRIES = 12
 
@@ -107,15 +108,18 @@ def mirror_images(shape: tuple[int, ...], n: int, rng: torch.Generator, dtype: t
     return kinds[(rows + int(torch.randint(7, (), generator=rng))) % 7, rows].to(dtype)
 
 
+def is_exact(mirror: MirrorMap) -> bool:
+    """Whether a map, and all that it is made of, keeps its rule up to rounding: a learned one, only by its form."""
+    learned = [module for module in mirror.modules() if isinstance(module, Learned)]
+    return all(isinstance(module, Bijective | Projective) for module in learned)
+
+
 @functools.lru_cache(maxsize=64)
 def _mirror_of(subject: Subject) -> MirrorMap | None:
-    """A mirror map of a subject's set: its own, else the best that is installed. Kept, since some are slow to make."""
-    component = subject.component
-    if isinstance(component, MirrorMap):
-        return component
-    if isinstance(component, Mirrored):
-        return component.mirror
-    return next(iter(offers(_rule(subject))), None)
+    """An exact map of a subject's set: its own, else the best that is installed. Kept, since some are slow to make."""
+    component = subject.component.mirror if isinstance(subject.component, Mirrored) else subject.component
+    found = (component,) if isinstance(component, MirrorMap) and is_exact(component) else offers(_rule(subject))
+    return next(filter(is_exact, found), None)
 
 
 def _rule(subject: Subject) -> Constraint:

@@ -25,7 +25,8 @@ from tain.configured import Configured
 from tain.constraints import Constraint, Interior, Projectable, Residual, Retractable
 from tain.errors import MissingCapabilityError
 from tain.generators import Denoiser, Density, Generator
-from tain.mirror_maps import Bijective, Learned, Legendre, MirrorMap, Projective
+from tain.learned import Learned
+from tain.mirror_maps import Bijective, Legendre, MirrorMap, Projective
 from tain.testing import points
 from tain.testing.conformance import example_subjects
 from tain.testing.subjects import Subject, as_subject
