@@ -1,7 +1,8 @@
 """Every block of the README and the docs is tried, in order, each page as one session in an empty folder.
 
 Python blocks run as one program; `$ tain ...` lines of console blocks run as commands and must end as the page says;
-a TOML block that starts with a comment of a file name is saved as that file.
+a TOML block that starts with a comment of a file name is saved as that file. The tutorial on plugins installs packages,
+so it has a test of its own.
 """
 
 import re
@@ -14,6 +15,7 @@ from tain_lab.command import main
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TRIED_HERE = [page for page in PAGES if page.name != "tutorial-plugin.md"]
 
 
 def run_console(block: str) -> None:
@@ -28,7 +30,7 @@ def save(block: str) -> None:
         Path(name[1]).write_text(block)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", TRIED_HERE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").symlink_to(ROOT / "docs")

@@ -1,7 +1,6 @@
 """What `tain new` writes: packages that are built, installed in a fresh environment, found, and pass their tests."""
 
 import json
-import site
 import subprocess
 import sys
 from pathlib import Path
@@ -30,19 +29,13 @@ def told(python, *arguments, folder):
     return run.stdout
 
 
-def test_packages_are_built_installed_and_pass_their_tests(packages, tmp_path):
-    told(sys.executable, "-m", "venv", str(tmp_path), folder=tmp_path)
-    python = next(path for path in (tmp_path / "bin" / "python", tmp_path / "Scripts" / "python.exe") if path.exists())
-    home = told(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", folder=tmp_path).strip()
-    # torch and the rest come from the environment of these tests, since fetching them again would take minutes.
-    lines = [f"import site; site.addsitedir({place!r})" for place in site.getsitepackages()]
-    (Path(home) / "dependencies.pth").write_text("\n".join(lines) + "\n")
+def test_packages_are_built_installed_and_pass_their_tests(packages, fresh_python, tmp_path):
     install = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index")
-    told(python, *install, *map(str, packages), folder=tmp_path)
+    told(fresh_python, *install, *map(str, packages), folder=tmp_path)
     tests = [str(package / "tests") for package in packages]
     test = ("-m", "pytest", "--import-mode=importlib", "-q", "-p", "no:cacheprovider", "-W", "error")
-    told(python, *test, *tests, folder=tmp_path)
-    listed = told(python, "-m", "tain_lab.command", "plugins", "--json", folder=tmp_path)
+    told(fresh_python, *test, *tests, folder=tmp_path)
+    listed = told(fresh_python, "-m", "tain_lab.command", "plugins", "--json", folder=tmp_path)
     records = {record["distribution"]: record for record in json.loads(listed)}
     for kind in KINDS:
         assert records[f"tain-my-{kind}"]["status"] == "loaded"

@@ -4,8 +4,9 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import attrs
 import cyclopts
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -250,8 +251,8 @@ def bench(
     if name is None:
         _console().print(tell_benches())
         return 0
-    given = {"steps": steps, "rows": rows, "repeats": repeats, "seed": seed, "generator": generator}
-    settings = BenchSettings(**{key: value for key, value in given.items() if value is not None})
+    given: dict[str, Any] = {"steps": steps, "rows": rows, "repeats": repeats, "seed": seed, "generator": generator}
+    settings = attrs.evolve(BenchSettings(), **{key: value for key, value in given.items() if value is not None})
     cases = [case.strip() for case in only.split(",")] if only else ()
     folder = output or Path("results") / f"bench-{name}"
     table = run_bench(find_bench(name), settings, folder, cases, jobs=jobs, overwrite=overwrite)

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -13,6 +14,8 @@ from tain import Constraint
 __all__ = ["distances_to_set", "losses", "marginals", "principal_plane"]
 
 _COLOURS = {"data": "#5b6472", "samples": "#0f6fc6", "baseline": "#d9822b"}
+_LEGEND: dict[str, Any] = {"loc": "best", "fontsize": 8, "frameon": False}
+"""`loc` is named, since matplotlib warns on a slow machine if it has to choose."""
 
 
 def marginals(data: Tensor, samples: dict[str, Tensor], columns: Sequence[str]) -> bytes:
@@ -40,7 +43,7 @@ def marginals(data: Tensor, samples: dict[str, Tensor], columns: Sequence[str]) 
         axes.set_title(name, fontsize=10)
         axes.set_yticks([])
         if index == 0:
-            axes.legend(fontsize=8, frameon=False)
+            axes.legend(**_LEGEND)
     return _png(figure)
 
 
@@ -76,7 +79,7 @@ def distances_to_set(samples: dict[str, Tensor], constraint: Constraint) -> byte
     axes.axvline(torch.tensor(tolerance).log10().item(), color="black", linewidth=1, linestyle=":", label="tolerance")
     axes.set_xlabel("distance to the set, log10 (left edge: zero)", fontsize=9)
     axes.set_ylabel("samples", fontsize=9)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(**_LEGEND)
     return _png(figure)
 
 
@@ -90,7 +93,7 @@ def losses(histories: Mapping[str, Sequence[float]]) -> bytes:
         axes.plot((torch.arange(len(means)) + 0.5).numpy() * width, means.numpy(), color=_COLOURS[key], label=key)
     axes.set_xlabel("step", fontsize=9)
     axes.set_ylabel("loss", fontsize=9)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(**_LEGEND)
     return _png(figure)
 
 
