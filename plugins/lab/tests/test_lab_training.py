@@ -205,12 +205,15 @@ def test_every_epoch_sees_every_row_once():
     assert len({tuple(epoch.tolist()) for epoch in rows.reshape(3, 7)}) == 3
 
 
-def test_a_batch_may_be_larger_than_the_data():
-    assert torch.bincount(_batch(count=3, batch=9, step=5, seed=0)).tolist() == [3, 3, 3]
+def test_fewer_rows_than_a_batch_are_refused(data, tmp_path):
+    message = r"\[training\] batch is 8, but must be at most the number of rows to train on, 7\. Give a smaller one"
+    with pytest.raises(tain.ConfigurationError, match=message):
+        fit(normal(), data[:7], SETTINGS, checkpoint=tmp_path / "state", progress=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_single_row_can_be_fitted():
-    fit(normal(), torch.ones(1, 4), attrs.evolve(SETTINGS, steps=2), progress=False)
+    fit(normal(), torch.ones(1, 4), attrs.evolve(SETTINGS, steps=2, batch=1), progress=False)
 
 
 def test_rate_and_decay_follow_their_formulas():

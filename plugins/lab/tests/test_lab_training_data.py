@@ -64,7 +64,7 @@ def test_a_mirrored_generator_takes_conditions(shares):
 
 def test_a_conditional_generator_can_be_trained_without_conditions():
     model = Line((2,), (1,))
-    fit(model, torch.ones(5, 2), SETTINGS, progress=False)
+    fit(model, torch.ones(20, 2), SETTINGS, progress=False)
     assert model.prepared is None
 
 
@@ -190,7 +190,7 @@ def test_large_data_are_never_copied_whole(tmp_path, monkeypatch):
     data = torch.from_file(str(tmp_path / "data"), shared=True, size=rows * columns).view(rows, columns)
     monkeypatch.setattr(training_data, "_MEMORY", 0)
     model = tain.Mirrored(Twice(), Slim((columns,)))
-    fit(tain.Mirrored(Twice(), Slim((columns,))), data[:100], Settings(steps=2), progress=False)  # loads what it uses
+    fit(tain.Mirrored(Twice(), Slim((columns,))), data[:100], Settings(steps=2, batch=50), progress=False)  # loads what it uses
     before, during = own_memory(), []
     for part in (model.mirror, model.generator):
         part.register_forward_hook(lambda *_: during.append(own_memory()))

@@ -66,6 +66,7 @@ def run(
         seed=experiment.seed,
         source=experiment.data.file,
     )
+    experiment.training.require_rows(len(data.train))
     event_shape = tuple(data.train.shape[1:])
     models: dict[str, Generator] = {"samples": experiment.build_mirrored(mirror, event_shape)}
     if experiment.baseline:

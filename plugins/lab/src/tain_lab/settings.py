@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import attrs
 
 from tain import Field
+from tain.errors import ConfigurationError
 
 __all__ = ["Settings"]
 
@@ -32,6 +33,18 @@ class Settings:
     precision: Annotated[
         Literal["float32", "bfloat16"], Field("of products of matrices: bfloat16 needs a processor that has it")
     ] = "float32"
+
+    def require_rows(self, rows: int) -> None:
+        """Refuse to train on fewer rows than there are in a batch.
+
+        Raises:
+            ConfigurationError: there are fewer.
+        """
+        if self.batch > rows:
+            raise ConfigurationError(
+                f"[training] batch is {self.batch}, but must be at most the number of rows to train on, {rows}. Give a "
+                "smaller one, or more data."
+            )
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, the first being 0."""

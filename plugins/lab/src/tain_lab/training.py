@@ -75,7 +75,8 @@ def fit(
         The loss of each step, mean over the batch.
 
     Raises:
-        ConfigurationError: a setting is beyond its limit, or there are more processes than samples in a batch.
+        ConfigurationError: a setting is beyond its limit, or there are fewer samples than a batch takes, or fewer in
+            a batch than processes.
         ShapeError: the data or conditions do not fit the model, or its loss is not one number a sample.
         DataError: the data are not finite; the message names the rows.
         MissingCapabilityError: there are conditions, and the model takes none.
@@ -96,7 +97,7 @@ def fit(
         ...         return (y - self.mean).square().sum(1)
         ...     def sample(self, n, *, rng=None):
         ...         return self.mean.expand(n, -1)
-        >>> losses = fit(Mean((2,)), torch.ones(50, 2), steps=20, progress=False)
+        >>> losses = fit(Mean((2,)), torch.ones(300, 2), steps=20, progress=False)
         >>> len(losses)
         20
     """
@@ -107,6 +108,7 @@ def fit(
     require_data(data, tuple(model.event_shape))
     if condition is not None:
         require_condition(condition, data, model)
+    settings.require_rows(len(data))
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None and not path.parent.is_dir():
         raise CheckpointError(f"{path}: there is no folder {path.parent} for the state of training. Make it first.")
