@@ -46,17 +46,19 @@ def plain_loop(trained, data, steps, batch):
 
 @pytest.mark.benchmark
 @pytest.mark.parametrize("compiles", [False, True])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize(("width", "batch"), [(208, 512), (64, 256)])
-def test_fit_beside_a_plain_loop(data, width, batch, compiles, capsys):
-    settings = Settings(steps=STEPS, batch=batch, compile=compiles)
-    large = [VectorDiffusion(event_shape=(5,), width=width, blocks=4) for _ in range(2 * ROUNDS + 2)]
+def test_fit_beside_a_plain_loop(data, width, batch, precision, compiles, capsys):
+    settings = Settings(steps=STEPS, batch=batch, compile=compiles, precision=precision)
+    models = [VectorDiffusion(event_shape=(5,), width=width, blocks=4) for _ in range(2 * ROUNDS + 2)]
+    weights = sum(parameter.numel() for parameter in models[0].parameters())
     sides = {
-        "plain loop": lambda: plain_loop(large.pop(), data, STEPS, batch),
-        "fit": lambda: fit(large.pop(), data, settings, progress=False),
+        "plain loop": lambda: plain_loop(models.pop(), data, STEPS, batch),
+        "fit": lambda: fit(models.pop(), data, settings, progress=False),
     }
     seconds = {name: [] for name in sides}
-    fit(large[0], data, attrs.evolve(settings, steps=5), progress=False)  # compiles, for this process
-    plain_loop(large[1], data, 5, batch)
+    fit(models[0], data, attrs.evolve(settings, steps=5), progress=False)  # compiles, for this process
+    plain_loop(models[1], data, 5, batch)
     for _ in range(ROUNDS):
         for name, train in sides.items():
             started = time.perf_counter()
@@ -64,7 +66,8 @@ def test_fit_beside_a_plain_loop(data, width, batch, compiles, capsys):
             seconds[name].append(time.perf_counter() - started)
     ratios = [plain / ours for plain, ours in zip(*seconds.values(), strict=True)]
     with capsys.disabled():
-        print(f"\nwidth {width}, batch {batch}, {torch.get_num_threads()} threads, compile={compiles}:", end=" ")
+        print(f"\n{weights} weights, batch {batch}, {torch.get_num_threads()} threads, {precision}", end="")
+        print(", compiled" if compiles else "", end=": ")
         for name, times in seconds.items():
             print(f"{name} {STEPS / statistics.median(times):.1f} steps/s", end=", ")
         print(f"ratios {min(ratios):.2f} to {max(ratios):.2f}, median {statistics.median(ratios):.2f}")

@@ -6,6 +6,7 @@ import math
 import attrs
 import pytest
 import torch
+from geomloss import SamplesLoss
 from hypothesis import given, strategies as st
 
 import tain
@@ -14,7 +15,7 @@ from tain_lab.bench.distances import compare_large
 from tain_lab.bench.draws import axis_modes, dirichlet, mixture, moons, spiral, truncated
 from tain_lab.bench.run import find_bench, run_bench
 from tain_lab.command import main
-from tain_lab.metrics import mmd, sinkhorn, sliced
+from tain_lab.metrics import mmd, sliced
 from tain_lab.randomness import stream
 
 seeds = st.integers(0, 2**32)
@@ -111,28 +112,36 @@ def test_benches_are_listed_and_an_unknown_one_names_the_nearest(capsys):
     assert find_bench("few-steps").cases
 
 
-@given(seed=seeds, columns=st.integers(1, 6))
-def test_large_distances_are_those_of_small_ones(seed, columns):
-    x, y = normal(seed, d=columns) * 1.3 + 0.2, normal(seed + 1, d=columns)
-    found = compare_large({"x": x}, y)["x"]
+def converged(x, y):
+    """Rows in units of y's columns, and geomloss's divergence of them in the slowest of annealings."""
     mean, deviation = y.double().mean(0), y.double().std(0, correction=0)
     left, right = (x.double() - mean) / deviation, (y.double() - mean) / deviation
-    assert found["Sinkhorn"] == pytest.approx(sinkhorn(left, right), rel=1e-3)
+    sinkhorn = SamplesLoss("sinkhorn", p=2, blur=0.05, scaling=0.99, backend="tensorized")
+    return left, right, float(sinkhorn(left, right))
+
+
+@pytest.mark.parametrize("columns", [1, 2, 6])
+def test_large_distances_are_those_of_small_ones(columns):
+    x, y = normal(0, d=columns) * 1.3 + 0.2, normal(1, d=columns)
+    found = compare_large({"x": x}, y)["x"]
+    left, right, sinkhorn = converged(x, y)
+    assert 0.95 * sinkhorn < found["Sinkhorn"] < 1.005 * sinkhorn
     assert found["MMD"] == pytest.approx(mmd(left, right), rel=1e-3)
     assert found["sliced"] == pytest.approx(sliced(left, right), rel=1e-6)
 
 
-@pytest.mark.parametrize("far", [1e2, 1e3])
-def test_rows_far_away_neither_overflow_nor_vanish(far, monkeypatch):
+@pytest.mark.parametrize("far", [8.0, 1e2, 1e6])
+def test_a_row_far_away_makes_the_divergence_larger(far, monkeypatch):
     x, y = normal(0), normal(1)
+    near = compare_large({"x": x}, y)["x"]["Sinkhorn"]
     x[0] = far
     safe = []
     soft_minimum = distances._soft_minimum
     monkeypatch.setattr(distances, "_soft_minimum", lambda *given: safe.append(1) or soft_minimum(*given))
     found = compare_large({"x": x}, y)["x"]["Sinkhorn"]
-    mean, deviation = y.double().mean(0), y.double().std(0, correction=0)
-    assert found == pytest.approx(sinkhorn((x.double() - mean) / deviation, (y.double() - mean) / deviation), rel=1e-3)
-    assert safe or far < 1e3
+    assert found > near
+    assert found == pytest.approx(converged(x, y)[2], rel=0.1)
+    assert safe or far < 1e6
 
 
 def test_blocks_of_pairs_do_not_show(monkeypatch):

@@ -190,7 +190,9 @@ def test_large_data_are_never_copied_whole(tmp_path, monkeypatch):
     data = torch.from_file(str(tmp_path / "data"), shared=True, size=rows * columns).view(rows, columns)
     monkeypatch.setattr(training_data, "_MEMORY", 0)
     model = tain.Mirrored(Twice(), Slim((columns,)))
-    fit(tain.Mirrored(Twice(), Slim((columns,))), data[:100], Settings(steps=2, batch=50), progress=False)  # loads what it uses
+    fit(
+        tain.Mirrored(Twice(), Slim((columns,))), data[:100], Settings(steps=2, batch=50), progress=False
+    )  # loads what it uses
     before, during = own_memory(), []
     for part in (model.mirror, model.generator):
         part.register_forward_hook(lambda *_: during.append(own_memory()))

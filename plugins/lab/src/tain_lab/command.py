@@ -228,11 +228,11 @@ def bench(
     only
         Names of some of its cases, separated by commas.
     steps
-        Training steps of each model; 6000 by default.
+        Training steps of each model; 5000 by default.
     rows
         Rows that are compared; 10000 by default.
     repeats
-        Fresh draws of samples and of data that are compared; 3 by default.
+        Fresh draws of samples and of data that are compared; 2 by default.
     seed
         Of the data, the training and the samples; 0 by default.
     generator

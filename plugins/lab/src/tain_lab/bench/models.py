@@ -18,7 +18,7 @@ __all__ = ["TRAINING", "Trained", "build", "trained"]
 TRAINING_ROWS = 100_000
 """Rows that each model is trained on: enough that none of them is learned by heart."""
 
-TRAINING = Settings(batch=512, learning_rate=1e-3)
+TRAINING = Settings(batch=256, learning_rate=1e-3)
 """Settings of the training, but for the number of steps."""
 
 _OPTIONS: Mapping[str, Any] = {"width": 128, "blocks": 3, "evaluations": 20, "tails": "shortened"}

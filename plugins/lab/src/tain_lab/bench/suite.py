@@ -26,7 +26,7 @@ __all__ = ["BENCH", "GOAL"]
 GOAL = 1.3
 """Largest Sinkhorn divergence that counts as reached, in those of data to data."""
 
-_MOST_DRAWS = 10  # baseline samples that rejection may draw, for each one that it must keep
+_MOST_DRAWS = 3  # baseline samples that rejection may draw, for each one that it must keep
 _SHOWN = 2000  # points in a picture
 
 
