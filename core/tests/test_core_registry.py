@@ -1,33 +1,23 @@
-"""registry.toml: its form, and that the repository has one of it."""
+"""registry.toml: its form, and what is told of one that has another."""
 
 import tomllib
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
 
+import tain
 from tain.component import KINDS, Component
-from tain.registry import distributions_with, registry
+from tain.registry import distributions_with, read_registry, registry
 
 TEXT = files("tain").joinpath("registry.toml").read_text(encoding="utf-8")
-WORKSPACE = Path(__file__).resolve().parents[2]
+ENTRY = 'schema = 1\n[[plugin]]\ndistribution = "tain-flux"\nmodule = "tain_flux"\nsummary = "flux"\n'
 
 
-def test_the_file_follows_its_schema():
-    content = tomllib.loads(TEXT)
-    assert content.keys() == {"schema", "plugin"}
-    assert content["schema"] == 1
-    allowed = {"distribution", "module", "folder", "summary", "tier", "status", "provides"}
-    for record in content["plugin"]:
-        assert record.keys() <= allowed
-        assert {"distribution", "module", "summary"} <= record.keys()
+def test_the_file_is_in_order():
+    for record in tomllib.loads(TEXT)["plugin"]:
         assert record["distribution"] == record["distribution"].lower().replace("_", "-")
         assert record["module"].isidentifier()
-        assert record["summary"]
         assert "\n" not in record["summary"]
-        assert record.get("tier", "official") in ("official", "community")
-        assert record.get("status", "available") in ("available", "planned")
-        assert set(record.get("provides", {})) <= set(KINDS)
         for names in record.get("provides", {}).values():
             assert names == sorted(set(names))
             assert all(Component(name, object) for name in names)
@@ -48,17 +38,30 @@ def test_the_registry_reads_what_the_file_says():
     assert distributions_with("solver", "simplex") == ()
 
 
-@pytest.mark.skipif(not (WORKSPACE / "plugins").is_dir(), reason="outside of the workspace")
-def test_the_workspace_shows_the_same_file_at_its_top():
-    link = WORKSPACE / "registry.toml"
-    assert link.is_symlink()
-    assert link.resolve() == WORKSPACE / "core" / "src" / "tain" / "registry.toml"
+def test_a_community_entry_is_read():
+    (plugin,) = read_registry(ENTRY + 'tier = "community"\n[plugin.provides]\nconstraint = ["flux", "unit-flux"]\n')
+    assert (plugin.distribution, plugin.tier, plugin.status) == ("tain-flux", "community", "available")
+    assert plugin.provides == {"constraint": ("flux", "unit-flux")}
 
 
-@pytest.mark.skipif(not (WORKSPACE / "plugins").is_dir(), reason="outside of the workspace")
-def test_official_plugins_have_their_folders():
-    for plugin in registry():
-        if plugin.tier == "official" and plugin.status == "available":
-            project = tomllib.loads((WORKSPACE / plugin.folder / "pyproject.toml").read_text())["project"]
-            assert project["name"] == plugin.distribution
-            assert (WORKSPACE / plugin.folder / "src" / plugin.module).is_dir()
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (ENTRY + 'sumary = "x"\n', "'tain-flux' has the unknown key 'sumary'. Did you mean: summary?"),
+        (ENTRY + 'tier = "comunity"\n', "'tain-flux' has the unknown tier 'comunity'. Did you mean: community?"),
+        (ENTRY + "status = 1\n", "'tain-flux' has the unknown status 1. Known: available, planned."),
+        (ENTRY + "[plugin.provides]\nconstraints = []\n", "the unknown kind of components 'constraints'. Did you mean"),
+        (ENTRY + '[plugin.provides]\nconstraint = "flux"\n', "has 'flux' as its constraint, but must have a list"),
+        (ENTRY + 'provides = ["flux"]\n', "provides ['flux'], but must have a table of names by kind."),
+        (ENTRY.replace('module = "tain_flux"\n', ""), "'tain-flux' has no 'module'."),
+        (ENTRY.replace('"flux"', '""'), "'tain-flux' has '' as its summary, but must have text."),
+        ("schema = 1\n[[plugin]]\n", "entry '1' has no 'distribution'."),
+        ("schema = 1\nplugins = 1\n", "The registry has the unknown key 'plugins'. Did you mean: plugin?"),
+        ("schema = 2\n", "The registry has the schema 2, but must have 1."),
+        ("schema", "The registry is no TOML: "),
+    ],
+)
+def test_what_is_wrong_is_told_with_the_entry(text, message):
+    with pytest.raises(tain.ConfigurationError) as error:
+        read_registry(text)
+    assert message in str(error.value)

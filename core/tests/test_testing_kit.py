@@ -236,6 +236,7 @@ def test_a_component_declares_what_the_checks_need():
 
 
 def test_profiles(monkeypatch):
+    monkeypatch.delenv("TAIN_TESTING_PROFILE", raising=False)
     assert profile_of(None).name == "default"
     monkeypatch.setenv("TAIN_TESTING_PROFILE", "thorough")
     assert profile_of(None).examples > profile_of("default").examples > profile_of("quick").examples

@@ -11,6 +11,8 @@ from tain.errors import ConfigurationError
 __all__ = ["KINDS", "Component", "Kind"]
 
 Kind = Literal["constraint", "mirror-map", "generator", "solver"]
+"""What a component is: each kind has an abstract class, and a hook that provides it."""
+
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 

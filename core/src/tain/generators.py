@@ -33,6 +33,7 @@ class Generator(Configured, abc.ABC):
         """Take what is needed from the training data, (N, *event_shape), before the first step. Default: nothing."""
 
     def forward(self, y: Tensor, rng: torch.Generator | int | None = None) -> Tensor:
+        """Calling a generator gives its loss."""
         return self.loss(y, rng=rng)
 
 

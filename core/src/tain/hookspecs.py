@@ -30,6 +30,7 @@ argument that an implementation need not take, does not change it. A plugin's mo
 
 hookspec: Any = pluggy.HookspecMarker("tain")
 hookimpl: Any = pluggy.HookimplMarker("tain")
+"""Marks a function of a plugin as its implementation of the hook of the same name."""
 
 
 @hookspec
