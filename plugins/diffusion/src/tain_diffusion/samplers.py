@@ -80,9 +80,7 @@ def levels(schedule: NoiseSchedule, steps: int) -> Tensor:
     """The ratios s = sigma / alpha of a sampler's steps, increasing, in float64: (steps,).
 
     log s = 2 sinh u with u rising evenly: steps are short where signal and noise are alike, as on the way from one to
-    the other most is decided there. Measured on trained models of two moons: 20 evaluations of DPM-Solver++ then differ
-    from 300 by 0.014 deviations of the data (root mean square); by 0.026 with the steps of EDM (even s^(1/7)), by
-    0.031 with even log s, and by 0.023 with even angles.
+    the other most is decided there. The bench few-steps of tain-lab shows how near 20 such steps come to 1000.
     """
     low, high = (math.asinh(math.log(ratio) / 2) for ratio in schedule.limits)
     u = torch.linspace(low if steps > 1 else high, high, steps, dtype=torch.float64)

@@ -129,10 +129,12 @@ def _kernel_mean(x: Tensor, y: Tensor, width: float) -> float:
 
 
 def _pairs(x: Tensor, y: Tensor, a: Tensor, b: Tensor, scale: float) -> Iterator[tuple[slice, Tensor]]:
-    """(a_i + b_j + <x_i, y_j>) / scale in blocks of rows, each as one product of matrices."""
+    """(a_i + b_j + <x_i, y_j>) / scale in blocks of rows, each as one product of matrices, gone with the next block."""
     left = torch.cat((x, a[:, None] / scale, torch.ones(len(x), 1)), 1).float()
     right = torch.cat((y / scale, torch.ones(len(y), 1), b[:, None] / scale), 1).float().mT.contiguous()
     size = max(1, _BLOCK // len(y))
+    block = torch.empty(size, len(y))  # one for all: new memory for each would cost more than what is done in it
     for start in range(0, len(x), size):
         rows = slice(start, start + size)
-        yield rows, left[rows] @ right
+        part = left[rows]
+        yield rows, torch.mm(part, right, out=block[: len(part)])
