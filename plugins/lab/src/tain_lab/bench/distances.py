@@ -20,6 +20,8 @@ __all__ = ["BLUR", "compare_large"]
 BLUR = 0.05
 _SLOWLY, _FAST = 0.9, 0.5  # from one blur of the annealing to the next: between sets, and from a set to itself
 _SELF_STEPS = 3  # further ones at the last blur
+_LEAST = -80.0  # smaller exponents add nothing to sums near one, but processors are slow at numbers below 1e-38
+_VANISHED = 1e-20  # sums below may be made of such exponents
 _BLOCK = 2**20  # pairs at once: 4 MB
 _WIDTH_ROWS = 1000  # held-out rows whose median distance is the width of the MMD's kernel
 
@@ -103,10 +105,10 @@ def _step(x: Tensor, y: Tensor, f: Tensor, g: Tensor, blur: float) -> tuple[Tens
     epsilon = blur**2
     sums, columns = torch.empty_like(f), torch.zeros_like(g)
     for rows, exponent in _pairs(x, y, f - x.square().sum(1) / 2, g - y.square().sum(1) / 2, epsilon):
-        plan = exponent.exp_()
+        plan = exponent.clamp_min_(_LEAST).exp_()
         sums[rows] = plan.sum(1).double()
         columns += plan.sum(0)
-    if bool(torch.isfinite(sums.log()).all() and torch.isfinite(columns.log()).all()):
+    if all(bool(((total > _VANISHED) & total.isfinite()).all()) for total in (sums, columns)):
         return f - epsilon * (sums / len(y)).log(), g - epsilon * (columns / len(x)).log()
     return _soft_minimum(x, y, g, epsilon), _soft_minimum(y, x, f, epsilon)
 
@@ -124,7 +126,7 @@ def _kernel_mean(x: Tensor, y: Tensor, width: float) -> float:
     """The mean of exp(-|x - y|^2 / (2 width^2)) over all pairs."""
     total = 0.0
     for _, exponent in _pairs(x, y, -x.square().sum(1) / 2, -y.square().sum(1) / 2, width**2):
-        total += float(exponent.exp_().sum(1).double().sum())
+        total += float(exponent.clamp_min_(_LEAST).exp_().sum(1).double().sum())
     return total / (len(x) * len(y))
 
 
