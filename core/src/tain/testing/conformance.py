@@ -7,6 +7,7 @@ import attrs
 import pytest
 
 from tain.catalogue import Entry, entries, host
+from tain.component import Kind
 from tain.configured import parameters
 from tain.errors import one_line
 from tain.plugin_record import Plugin
@@ -42,9 +43,9 @@ def subjects_of(entry: Entry) -> list[Subject]:
     )
 
 
-def example_subjects() -> Iterator[tuple[Entry, list[Subject]]]:
-    """Every component of the catalogue that has examples, with them."""
-    for entry in entries():
+def example_subjects(kind: Kind | None = None) -> Iterator[tuple[Entry, list[Subject]]]:
+    """Every component of the catalogue, of one kind or of all, that has examples, with them."""
+    for entry in entries(kind):
         try:
             yield entry, subjects_of(entry)
         except (NotApplicable, CheckError):

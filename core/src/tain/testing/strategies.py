@@ -25,6 +25,7 @@ from tain.configured import Configured
 from tain.constraints import Constraint, Interior, Projectable, Residual, Retractable
 from tain.errors import MissingCapabilityError
 from tain.generators import Denoiser, Density, Generator
+from tain.kinds import kind_of
 from tain.learned import Learned
 from tain.mirror_maps import Bijective, Legendre, MirrorMap, Projective
 from tain.testing import points
@@ -119,7 +120,8 @@ def components(capability: type[Configured]) -> SearchStrategy[Any]:
     """
 
     def found() -> list[Configured]:
-        made = [subject.component for _, subjects in example_subjects() for subject in subjects]
+        examples = example_subjects(kind_of(capability))  # those of other kinds may be slow to make
+        made = [subject.component for _, subjects in examples for subject in subjects]
         able = [component for component in made if supports(component, capability)]
         if not able:
             raise MissingCapabilityError(f"No installed component with examples is {capability.__name__}.")
