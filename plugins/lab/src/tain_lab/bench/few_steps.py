@@ -27,7 +27,7 @@ def _measure(case: str, settings: BenchSettings) -> Result:
     models = {
         count: Mirrored(
             mirror,
-            build(settings.generator, shape, settings.seed, evaluations=count),
+            build(settings.generator, shape, settings.seed, evaluations=count, tails=entry.tails),
         )
         for count in (FEW, MANY)
     }

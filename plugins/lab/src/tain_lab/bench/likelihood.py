@@ -36,6 +36,7 @@ class _Case:
         log_prob: its log density, (B, d) to (B,), in the leading coordinates on a simplex.
         size: number of dimensions.
         cells: midpoints (M, d) and volumes (M,) of cells that cover the set; None where there would be too many.
+        tails: as of `BenchSet`.
     """
 
     rule: Constraint
@@ -43,6 +44,7 @@ class _Case:
     log_prob: Callable[[Tensor], Tensor]
     size: int
     cells: Callable[[], tuple[Tensor, Tensor]] | None
+    tails: str = "kept"
 
 
 def _gaussian() -> _Case:
@@ -104,7 +106,7 @@ def _disc() -> _Case:
         radius, angle = polar.unbind(1)
         return torch.stack((radius * angle.cos(), radius * angle.sin()), 1), area * radius
 
-    return _Case(rule, truncated(rule, draw), log_prob, 2, cells)
+    return _Case(rule, truncated(rule, draw), log_prob, 2, cells, tails="shortened")
 
 
 def _rectangle(lower: Sequence[float], upper: Sequence[float]) -> tuple[Tensor, Tensor]:
@@ -130,7 +132,7 @@ def _measure(case: str, settings: BenchSettings) -> Result:
     mirror = tain.mirror_for(known.rule)
     train = known.law(TRAINING_ROWS, stream(settings.seed, case, "train"))
     shape = mirror.mirror_shape(tuple(train.shape[1:]))
-    model = Mirrored(mirror, build(settings.generator, shape, settings.seed))
+    model = Mirrored(mirror, build(settings.generator, shape, settings.seed, tails=known.tails))
     if not isinstance(model.generator, Density):
         raise MissingCapabilityError(
             f"The bench 'likelihood' needs a generator with log_prob, but '{settings.generator}' has none. Give "

@@ -21,7 +21,7 @@ TRAINING_ROWS = 100_000
 TRAINING = Settings(batch=256, learning_rate=1e-3)
 """Settings of the training, but for the number of steps."""
 
-_OPTIONS: Mapping[str, Any] = {"width": 128, "blocks": 3, "evaluations": 20, "tails": "shortened"}
+_OPTIONS: Mapping[str, Any] = {"width": 128, "blocks": 3, "evaluations": 20}
 """Options of the generator, of those that it knows: about 220,000 weights for a residual MLP."""
 
 

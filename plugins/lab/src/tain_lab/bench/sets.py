@@ -10,7 +10,7 @@ Sources:
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import torch
@@ -35,6 +35,7 @@ class BenchSet:
         law: the law of the data, given the constraint.
         note: what the data are, in words.
         mirror: name and configuration of the mirror map; None for the best that `tain.mirror_for` finds.
+        tails: whether the generator brings far images near, as suits those of a log barrier.
     """
 
     name: str
@@ -42,6 +43,7 @@ class BenchSet:
     law: Law = attrs.field(repr=False)
     note: str
     mirror: Mapping[str, Any] | None = None
+    tails: Literal["kept", "shortened"] = "kept"
 
     def constraint(self) -> Constraint:
         """The rule, from the catalogue."""
@@ -68,7 +70,9 @@ def _modes(size: int, distance: float, deviation: float, center: float = 0.0) ->
 
 def _ball(size: int) -> BenchSet:
     note = f"{2 * size} normal modes at 0.6 along the axes of the unit ball, deviation 0.15, truncated"
-    return BenchSet(f"ball-{size}", {"name": "ball", "size": size, "radius": 1.0}, _modes(size, 0.6, 0.15), note)
+    return BenchSet(
+        f"ball-{size}", {"name": "ball", "size": size, "radius": 1.0}, _modes(size, 0.6, 0.15), note, tails="shortened"
+    )
 
 
 def _cube(size: int) -> BenchSet:
@@ -84,7 +88,8 @@ def _simplex(name: str, concentration: tuple[float, ...]) -> BenchSet:
 
 
 def _disc(name: str, law: Draw, note: str) -> BenchSet:
-    return BenchSet(name, {"name": "ball", "size": 2, "radius": 1.0}, lambda rule: truncated(rule, law), note)
+    rule = {"name": "ball", "size": 2, "radius": 1.0}
+    return BenchSet(name, rule, lambda rule: truncated(rule, law), note, tails="shortened")
 
 
 def _thirty_faces() -> Mapping[str, Any]:
@@ -111,12 +116,14 @@ SETS: dict[str, BenchSet] = {
             _thirty_faces,
             _modes(10, 0.8, 0.3),
             "30 random faces at distance 1, 20 normal modes at 0.8 along the axes, deviation 0.3, truncated",
+            tails="shortened",
         ),
         BenchSet(
             "ball-6-wide",
             {"name": "ball", "size": 6, "radius": 12.0},
             _modes(6, 8.0, 2.0),
             "12 normal modes at 8 along the axes of the ball of radius 12, deviation 2, truncated",
+            tails="shortened",
         ),
     )
 }

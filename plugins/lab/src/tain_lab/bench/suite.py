@@ -36,11 +36,9 @@ def _measure(case: str, settings: BenchSettings) -> Result:
     mirror, draw = entry.mirror_map(rule), entry.law(rule)
     train = draw(TRAINING_ROWS, stream(settings.seed, case, "train"))
     shape = tuple(train.shape[1:])
-    generator = build(settings.generator, mirror.mirror_shape(shape), settings.seed)
+    generator = build(settings.generator, mirror.mirror_shape(shape), settings.seed, tails=entry.tails)
     ours = trained(Mirrored(mirror, generator), train, settings, case)
-    baseline = trained(
-        build(settings.generator, shape, settings.seed, tails="kept"), train, settings, f"{case}, baseline"
-    )
+    baseline = trained(build(settings.generator, shape, settings.seed), train, settings, f"{case}, baseline")
 
     rows = settings.rows
     held_out = draw(rows, stream(settings.seed, case, "held out"))
@@ -63,6 +61,7 @@ def _measure(case: str, settings: BenchSettings) -> Result:
         {
             "note": entry.note,
             "mirror": tain.identify(mirror).name,
+            "tails": entry.tails,
             "distances": {name: _means(each) for name, each in compared.items()},
             "outside": {name: keep_rule(first[name], rule).outside for name in ("samples", "baseline")},
             "kept by rejection": share,
