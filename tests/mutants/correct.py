@@ -259,7 +259,7 @@ class LearnedScale(tain.Learned):
 class RoughScale(LearnedScale):
     """A box map whose inverse is stretched about the middle by a factor that is learned: only roughly right."""
 
-    testing = {}  # noqa: RUF012
+    testing = {}  # noqa: RUF012 (as the documents show it)
 
     def __init__(self, size: int = 3):
         super().__init__(size)

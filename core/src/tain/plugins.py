@@ -170,6 +170,6 @@ def _names(text: str) -> frozenset[str]:
 def _origin(entry: EntryPoint) -> tuple[str, str]:
     """Distribution and version; a half-removed distribution may know neither, and Python's versions differ on that."""
     try:
-        return normal(entry.dist.name), entry.dist.version or ""  # type: ignore[union-attr]
+        return normal(entry.dist.name), entry.dist.version or ""  # type: ignore[union-attr]  # None is told below
     except Exception:
         return "(unknown)", ""
