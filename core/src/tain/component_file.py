@@ -55,7 +55,7 @@ def save_component(component: Configured, path: str | os.PathLike[str]) -> None:
 
 
 def load_component(path: str | os.PathLike[str]) -> Any:
-    """Rebuild the component that `save_component` wrote, on the CPU and in its own dtype.
+    """Rebuild the component that `save_component` wrote, on the CPU, in its own dtype and ready for use (`eval`).
 
     Raises:
         CheckpointError: the file is missing, truncated, foreign, from a newer format, or does not fit its class.
@@ -73,7 +73,9 @@ def load_component(path: str | os.PathLike[str]) -> Any:
         _fill(component, {key: t for key, t in tensors.items() if not key.startswith(_CONFIGURATION_PREFIX)})
     except Exception as cause:  # a damaged file may make any class, also a plugin's, fail in any way
         reraise_with_place(cause, f"{path}{author}")
-    return component
+    # Even dropout with probability 0 copies its input in training mode, and another layout in memory rounds otherwise:
+    # without this a model that has been trained and its copy from a file could differ in their last bits.
+    return component.train(False)
 
 
 def reraise_with_place(cause: Exception, place: str) -> NoReturn:
