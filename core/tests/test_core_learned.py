@@ -167,6 +167,59 @@ def test_bounds_that_are_none_are_refused_with_the_file(tmp_path, bounds):
     assert "\n" not in str(error.value)
 
 
+class Stretched(Shifted, tain.Finetunable):
+    """One whose inverse may be finetuned, while the forward map, with a weight of its own, stays."""
+
+    def __init__(self, constraint: tain.Constraint):
+        super().__init__(constraint)
+        self.stretch = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x):
+        return self.stretch * super().forward(x)
+
+    def inverse(self, y):
+        return super().inverse(y / self.stretch.detach())
+
+    def finetuning_loss(self, x, y, *, rng=None):
+        return self.loss(x, rng=rng) + self.constraint.distance(self.inverse(y))
+
+    def finetuned(self):
+        yield self.shift
+
+
+def test_finetuning_brings_generated_images_back_and_leaves_the_forward_map():
+    mirror, images = Stretched(Nonnegative()), torch.tensor([[0.0, 4.0], [0.25, 2.0]])
+    assert tain.supports(mirror, tain.Finetunable)
+    assert tain.supports(mirror, tain.Learned)
+    assert not tain.supports(Shifted(Nonnegative()), tain.Finetunable)
+    assert mirror.finetuning_loss(X, images).shape == (2,)
+    before, forward = mirror.measure(X, images), mirror.forward(X).detach().clone()
+    descent = torch.optim.SGD(mirror.finetuned(), lr=0.05)
+    for _ in range(50):
+        descent.zero_grad()
+        mirror.finetuning_loss(X, images).sum().backward()
+        descent.step()
+    after = mirror.measure(X, images)
+    assert after["distance"] < before["distance"] / 2
+    assert torch.equal(mirror.forward(X), forward)
+
+
+def test_what_a_finetunable_map_has_to_say_is_asked_for():
+    class Forgetful(Shifted, tain.Finetunable):
+        def finetuned(self):
+            yield self.shift
+
+    with pytest.raises(TypeError, match="finetuning_loss"):
+        Forgetful(Nonnegative())
+
+
+def test_training_may_prepare_a_map_that_needs_nothing():
+    mirror = Shifted(Nonnegative())
+    before = copy.deepcopy(mirror.state_dict())
+    assert mirror.prepare(X) is None
+    assert mirror.state_dict() == before
+
+
 def drawn(n, *, rng=None, dtype=None):
     return 1 + torch.rand((n, 2), generator=rng, dtype=dtype)
 

@@ -5,15 +5,15 @@ Source: Neural Approximate Mirror Maps for Constrained Diffusion Models, https:/
 
 import abc
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tain.errors import ConfigurationError, nearest
 from tain.mirror_maps import MirrorMap
 
-__all__ = ["Learned"]
+__all__ = ["Finetunable", "Learned"]
 
 _BOUNDS = ("distance", "round-trip")
 _ROWS = 256  # brought back at once, so that many images do not fill the memory
@@ -29,6 +29,9 @@ class Learned(MirrorMap):
         distance      the largest distance to the set of a point that `inverse` gives
         round-trip    the largest error of an entry of inverse(forward(x)), in the unit of x
 
+    Attributes:
+        event_shape: the shape of one sample x of the set, for which the map is built.
+
     Example:
         >>> import tain
         >>> @tain.constraint("sum-one", event_ndim=1)
@@ -37,7 +40,8 @@ class Learned(MirrorMap):
         >>> class Doubled(tain.Learned):
         ...     def __init__(self):
         ...         super().__init__()
-        ...         self.constraint, self.factor = sum_one, torch.nn.Parameter(torch.tensor(0.375))
+        ...         self.constraint, self.event_shape = sum_one, (2,)
+        ...         self.factor = torch.nn.Parameter(torch.tensor(0.375))
         ...     def forward(self, x):
         ...         return 2 * x
         ...     def inverse(self, y):
@@ -51,11 +55,15 @@ class Learned(MirrorMap):
         {'distance': 0.25, 'round-trip': 0.1875}
     """
 
+    event_shape: tuple[int, ...]
     _bounds: dict[str, float]
 
     @abc.abstractmethod
     def loss(self, x: Tensor, *, rng: torch.Generator | int | None = None) -> Tensor:
         """The training loss of each sample: (B, *S) to (B,)."""
+
+    def prepare(self, x: Tensor) -> None:
+        """Take what is needed from the training data, (N, *event_shape), before the first step. Default: nothing."""
 
     @property
     def bounds(self) -> dict[str, float]:
@@ -105,6 +113,51 @@ class Learned(MirrorMap):
                     "Train the map before it is measured."
                 )
         self._bounds = {name: float(bound) for name, bound in bounds.items()}
+
+
+class Finetunable(Learned):
+    """Capability: once a generator has been trained on the images, the inverse can be trained on what it gives.
+
+    A generator's images are not quite those that `forward` gives, and the inverse was trained on the latter: so the
+    samples that it makes of the former are farther from the set. Finetuning trains it on both, while the forward map,
+    and with it the space that the generator has learned, stays as it is.
+
+    Example:
+        >>> import tain
+        >>> @tain.constraint("sum-one", event_ndim=1)
+        ... def sum_one(x):
+        ...     return (x.sum(-1) - 1).abs()
+        >>> class Doubled(tain.Finetunable):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.constraint, self.event_shape = sum_one, (2,)
+        ...         self.factor = torch.nn.Parameter(torch.tensor(0.375))
+        ...     def forward(self, x):
+        ...         return 2 * x
+        ...     def inverse(self, y):
+        ...         return self.factor * y
+        ...     def loss(self, x, *, rng=None):
+        ...         return (self.inverse(self.forward(x)) - x).square().sum(1)
+        ...     def finetuning_loss(self, x, y, *, rng=None):
+        ...         return self.loss(x) + self.constraint.distance(self.inverse(y))
+        ...     def finetuned(self):
+        ...         yield self.factor
+        >>> mirror = Doubled()
+        >>> data, images = torch.tensor([[0.5, 0.5]]), torch.tensor([[0.5, 1.0]])
+        >>> descent = torch.optim.SGD(mirror.finetuned(), lr=0.0625)
+        >>> mirror.finetuning_loss(data, images).sum().backward()
+        >>> descent.step()
+        >>> mirror.factor.item()
+        0.5
+    """
+
+    @abc.abstractmethod
+    def finetuning_loss(self, x: Tensor, y: Tensor, *, rng: torch.Generator | int | None = None) -> Tensor:
+        """The loss of each pair of a sample of the set and a generated image: x (B, *S), y (B, *T) to (B,)."""
+
+    @abc.abstractmethod
+    def finetuned(self) -> Iterator[nn.Parameter]:
+        """The weights that finetuning may change: those of `inverse` that `forward` does not depend on."""
 
 
 def _larger(most: float, errors: Tensor) -> float:
