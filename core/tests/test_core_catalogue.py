@@ -1,5 +1,6 @@
 """The catalogue: components by kind and name, clashes, hints at what to install, and the choice of a mirror map."""
 
+import ast
 import re
 
 import pytest
@@ -8,6 +9,8 @@ import torch
 import tain
 from tain import catalogue, mirror_search
 from tain.registry import Registered
+
+MAPS = ("affine", "blocks-mirror", "chain", "refined")
 
 RULE = """
     import tain
@@ -59,7 +62,7 @@ def register_rule(name: str = "rule") -> type:
 def test_the_core_provides_what_joins_others_and_nothing_else():
     assert [(entry.kind, entry.name) for entry in tain.entries()] == [
         *(("constraint", name) for name in ("blocks", "both", "preimage")),
-        *(("mirror-map", name) for name in ("affine", "blocks-mirror", "chain")),
+        *(("mirror-map", name) for name in MAPS),
         ("generator", "mirrored"),
     ]
     assert {entry.plugin.distribution for entry in tain.entries()} == {"tain"}
@@ -71,7 +74,7 @@ def test_entries_are_sorted_by_kind_and_name():
         register_rule(name)
     names = [entry.name for entry in tain.entries("constraint")]
     assert names == ["ant", "blocks", "both", "preimage", "zebra"]
-    assert [entry.name for entry in tain.entries()] == [*names, "affine", "blocks-mirror", "chain", "mirrored"]
+    assert [entry.name for entry in tain.entries()] == [*names, *MAPS, "mirrored"]
 
 
 def test_an_unknown_name_brings_the_nearest_ones():
@@ -212,7 +215,7 @@ def test_the_best_offer_is_taken(site, installed):
     for index, base in enumerate(installed):
         site.add(f"tain-p{index}", MAP.format(base=base))
     rule = register_rule()()
-    ranked = [base for base in ("Legendre", "Projective", "Learned", "MirrorMap") if base in installed]
+    ranked = [base for base in ("Legendre", "Projective", "MirrorMap", "Learned") if base in installed]
     assert [type(offer).__name__ for offer in tain.offers(rule)] == [f"Map{base}" for base in ranked]
     best = tain.mirror_for(rule)
     assert type(best).__name__ == f"Map{ranked[0]}"
@@ -246,8 +249,88 @@ def test_no_offer_tells_who_was_asked_and_what_could_be_installed(site):
 def test_no_offer_with_everything_installed_says_what_to_write(monkeypatch):
     monkeypatch.setattr(mirror_search, "registry", lambda: ())
     advice = r"Offer one by the hook tain_mirror_for, or give the rule a projection \(tain.Projectable\)"
+    trained = (
+        r"A map that has to be trained, as of tain-namm, is offered only for a shape: mirror_for\(rule, event_shape"
+    )
+    rule = register_rule()()
+    for given, shape in ((None, "(32,)"), ((5,), "(5,)")):
+        rule.event_shape = given
+        with pytest.raises(tain.NoMirrorMapError, match=rf": tain\)\. {trained}={re.escape(shape)}\)\. {advice}\.$"):
+            tain.mirror_for(rule)
     with pytest.raises(tain.NoMirrorMapError, match=rf"for Rule \(asked: tain\)\. {advice}\.$"):
-        tain.mirror_for(register_rule()())
+        tain.mirror_for(rule, event_shape=(5,))
+
+
+@pytest.mark.parametrize(("ndim", "shape"), [(0, "()"), (2, "(32, 32)"), (3, "(1, 32, 32)"), (4, "(1, 1, 32, 32)")])
+def test_the_shape_that_is_proposed_fits_the_rule(ndim, shape):
+    rule = register_rule()()
+    rule.event_ndim = ndim
+    with pytest.raises(tain.NoMirrorMapError, match=re.escape(f"event_shape={shape})")) as error:
+        tain.mirror_for(rule)
+    proposed = ast.literal_eval(re.search(r"event_shape=(\(.*?\))", str(error.value))[1])
+    assert tain.offers(rule, event_shape=proposed) == ()
+
+
+SHAPED = MAP.replace("tain_mirror_for(constraint)", "tain_mirror_for({arguments})").replace(
+    "        yield Map{base}(constraint)", "        if {condition}:\n            yield Map{base}(constraint)"
+)
+
+
+def test_a_map_that_has_to_be_trained_is_offered_for_a_shape_only(site):
+    shaped = {"base": "Learned", "condition": "event_shape == (2,)"}
+    site.add("tain-a", SHAPED.format(arguments="constraint, event_shape", **shaped))
+    site.add("tain-b", SHAPED.format(arguments="event_shape, constraint", **shaped))
+    site.add("tain-c", SHAPED.format(arguments="constraint", base="Projective", condition="True"))
+    rule = register_rule()()
+
+    def asked(**shape):
+        return [(type(offer).__module__, type(offer).__name__) for offer in tain.offers(rule, **shape)]
+
+    exact = [("tain_c", "MapProjective")]
+    assert asked() == asked(event_shape=None) == asked(event_shape=(3,)) == exact
+    learned = [("tain_a", "MapLearned"), ("tain_b", "MapLearned")]
+    assert asked(event_shape=(2,)) == asked(event_shape=[2]) == asked(event_shape=torch.Size((2,))) == exact + learned
+    assert type(tain.mirror_for(rule, event_shape=(2,))).__name__ == "MapProjective"
+    assert {plugin.status for plugin in tain.host().plugins} == {"loaded"}
+
+
+def test_blocks_and_preimages_pass_on_the_shapes_of_their_parts(site):
+    for name, base, shape in (("tain-a", "Learned", "(2,)"), ("tain-b", "Legendre", "(3,)")):
+        condition = f"event_shape == {shape}"
+        site.add(name, SHAPED.format(arguments="constraint, event_shape", base=base, condition=condition))
+    rule = register_rule()()
+    blocks = tain.Blocks((rule, rule), sizes=(2, 3))
+    assert [type(part).__name__ for part in tain.mirror_for(blocks, event_shape=(5,)).mirrors] == [
+        "MapLearned",
+        "MapLegendre",
+    ]
+    with pytest.raises(tain.NoMirrorMapError, match=r"for Rule .*event_shape=\(32,\)"):
+        tain.mirror_for(blocks)
+    with pytest.raises(tain.NoMirrorMapError, match=r"for Rule \(asked: tain, tain-a, tain-b\)\. (?!A map)"):
+        tain.mirror_for(tain.Blocks((rule, rule), sizes=(2, 4)), event_shape=(6,))
+    site.add(
+        "tain-c", SHAPED.format(arguments="constraint, event_shape", base="Learned", condition="event_shape == (5,)")
+    )
+    tain.host.cache_clear()
+    assert [type(offer).__name__ for offer in tain.offers(blocks, event_shape=(5,))] == ["MapLearned", "BlocksMirror"]
+    preimage = tain.Preimage(rule, torch.eye(3))
+    assert type(tain.mirror_for(preimage, event_shape=(3,)).map).__name__ == "MapLegendre"
+    assert tain.offers(preimage) == ()
+
+
+def test_a_shape_that_is_none_of_the_rule_is_refused_before_anyone_is_asked(site):
+    site.add("tain-p", SHAPED.format(arguments="constraint, event_shape", base="Learned", condition="1 / 0"))
+    rule = register_rule()()
+    for shape in ("ab", 3, (0,), (-1,), (2.5,), (True,), ("2",), {2}):
+        with pytest.raises(tain.ConfigurationError, match=r"^mirror_for: 'event_shape'"):
+            tain.mirror_for(rule, event_shape=shape)
+    for shape in ((), (2, 2)):
+        with pytest.raises(tain.ShapeError, match=r"^mirror_for: 'event_shape' is .*, but must be 1 number, .* Rule"):
+            tain.mirror_for(rule, event_shape=shape)
+    rule.event_shape = (4,)
+    with pytest.raises(tain.ShapeError, match=r"'event_shape' is \(3,\), but must be \(4,\), the shape of one sample"):
+        tain.offers(rule, event_shape=(3,))
+    assert {plugin.status for plugin in tain.host().plugins} == {"loaded"}
 
 
 def test_a_mirror_map_is_asked_for_a_constraint_not_for_its_class(site):

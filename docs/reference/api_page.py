@@ -26,7 +26,7 @@ TOPICS = {
     "Mirror maps": "mirror_maps learned mirror_search",
     "Generators": "generators mirrored",
     "Solvers and their problems": "solvers",
-    "Rules and maps that are made of others": "capabilities blocks blocks_mirror both preimage affine chain",
+    "Rules and maps that are made of others": "capabilities blocks blocks_mirror both preimage affine chain refined",
     "Components by name": "catalogue",
     "Plugins": "hookspecs component one_off",
     "Configuration": "configured fields",

@@ -93,6 +93,7 @@ if TYPE_CHECKING:
         hookimpl as hookimpl,
     )
     from tain.learned import (
+        Finetunable as Finetunable,
         Learned as Learned,
     )
     from tain.mirror_maps import (
@@ -114,6 +115,10 @@ if TYPE_CHECKING:
     )
     from tain.preimage import (
         Preimage as Preimage,
+    )
+    from tain.refined import (
+        Refined as Refined,
+        refine as refine,
     )
     from tain.solvers import (
         Fit as Fit,
@@ -144,12 +149,13 @@ _HOME = {
     "functions": "constraint",
     "generators": "Conditional Denoiser Density Generator",
     "hookspecs": "hookimpl",
-    "learned": "Learned",
+    "learned": "Finetunable Learned",
     "mirror_maps": "Bijective Legendre MirrorMap Potential Projective",
     "mirror_search": "mirror_for offers",
     "mirrored": "Mirrored",
     "one_off": "load_plugin",
     "preimage": "Preimage",
+    "refined": "Refined refine",
     "solvers": "Fit Posterior Problem Solution Solver Target",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}

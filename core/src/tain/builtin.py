@@ -41,12 +41,15 @@ def tain_mirror_maps() -> Iterator[Component]:
     from tain.affine import AffineMap
     from tain.blocks_mirror import BlocksMirror
     from tain.chain import Chain
+    from tain.refined import Refined
 
     summary = "a mirror map after a linear change of variables"
     yield Component("affine", AffineMap, summary=summary, examples=_examples("affine"))
     summary = "a mirror map for each block of columns, side by side"
     yield Component("blocks-mirror", BlocksMirror, summary=summary, examples=_examples("blocks_mirror"))
     yield Component("chain", Chain, summary="two mirror maps, one after the other", examples=_examples("chain"))
+    summary = "a mirror map, with its points brought onto the set by Newton steps"
+    yield Component("refined", Refined, summary=summary, examples=_examples("refined"))
 
 
 @hookimpl
@@ -58,7 +61,7 @@ def tain_generators() -> Iterator[Component]:
 
 
 @hookimpl
-def tain_mirror_for(constraint: "Constraint") -> Iterator["MirrorMap"]:
+def tain_mirror_for(constraint: "Constraint", event_shape: tuple[int, ...] | None) -> Iterator["MirrorMap"]:
     from tain.affine import AffineMap
     from tain.blocks import Blocks
     from tain.blocks_mirror import BlocksMirror
@@ -68,11 +71,13 @@ def tain_mirror_for(constraint: "Constraint") -> Iterator["MirrorMap"]:
     from tain.preimage import Preimage
 
     if isinstance(constraint, Blocks):
-        best = [offers(block)[:1] for block in constraint.constraints]
+        shapes = [None if event_shape is None else (size,) for size in constraint.sizes]
+        pairs = zip(constraint.constraints, shapes, strict=True)
+        best = [offers(block, event_shape=shape)[:1] for block, shape in pairs]
         if all(best):
             yield BlocksMirror(constraint, tuple(mirror for (mirror,) in best))
     if isinstance(constraint, Preimage):
-        for mirror in offers(constraint.constraint):
+        for mirror in offers(constraint.constraint, event_shape=event_shape):
             shape = constraint.event_shape
             if supports(mirror, Legendre) and mirror.mirror_shape(shape) == shape:
                 yield AffineMap.of(mirror, constraint)

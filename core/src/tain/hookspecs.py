@@ -86,15 +86,22 @@ def tain_solvers() -> Iterable[Component]:  # type: ignore[empty-body]
 
 
 @hookspec
-def tain_mirror_for(constraint: "Constraint") -> Iterable["MirrorMap"]:  # type: ignore[empty-body]
+def tain_mirror_for(  # type: ignore[empty-body]
+    constraint: "Constraint", event_shape: tuple[int, ...] | None
+) -> Iterable["MirrorMap"]:
     """Mirror maps that fit `constraint`, the best first; nothing if this plugin has none.
+
+    `event_shape` is the shape of one sample if whoever asks takes a map that has to be trained, else None. A plugin
+    whose maps need no training leaves the argument out.
 
     Example:
         @tain.hookimpl
-        def tain_mirror_for(constraint):
+        def tain_mirror_for(constraint, event_shape):
             from tain_flux.flux import Flux
-            from tain_flux.mirror import FluxMirror
+            from tain_flux.mirror import FluxMirror, LearnedFluxMirror
 
             if isinstance(constraint, Flux):
                 yield FluxMirror(constraint)
+                if event_shape is not None:
+                    yield LearnedFluxMirror(constraint, event_shape)
     """

@@ -19,6 +19,8 @@ from importlib.metadata import EntryPoint, entry_points, version
 from types import ModuleType
 from typing import Any
 
+from pluggy import PluginValidationError
+
 from tain import builtin, hookspecs
 from tain.component import Component, Kind
 from tain.errors import nearest, one_line
@@ -75,15 +77,37 @@ class PluginHost:
                 for component in plugin.provided(kind):
                     yield plugin, component
 
-    def offers(self, constraint: Any) -> Iterator[tuple[Plugin, Any]]:
-        """All mirror maps that plugins offer for a constraint."""
+    def offers(self, constraint: Any, event_shape: tuple[int, ...] | None = None) -> Iterator[tuple[Plugin, Any]]:
+        """All mirror maps that plugins offer for a constraint; with a shape, also those that have to be trained."""
         from tain.kinds import require_offers
 
-        check = functools.partial(require_offers, constraint)
+        check, asked = functools.partial(require_offers, constraint), "tain_mirror_for"
         for plugin in self.plugins:
             if plugin.status == "loaded" and plugin.module is not None:
-                for mirror in self._ask(plugin, "tain_mirror_for", check, constraint=constraint):
+                for mirror in self._ask(plugin, asked, check, constraint=constraint, event_shape=event_shape):
                     yield plugin, mirror
+
+    def records(
+        self, hook: str, specification: ModuleType, check: Callable[[list[Any]], None]
+    ) -> Iterator[tuple[Plugin, Any]]:
+        """All records that plugins give for a hook that another plugin specifies, as tain-lab does `tain_datasets`.
+
+        Args:
+            hook: name of the hook, a function without arguments.
+            specification: the module that has it, marked by `tain.hookspecs.hookspec`.
+            check: raises an error for records of one plugin that are not as they must be, which breaks that plugin.
+        """
+        for plugin in self.plugins:
+            if plugin.status == "loaded" and plugin.module is not None:
+                caller = getattr(plugin._manager.hook, hook, None)
+                try:
+                    if caller is None or not caller.has_spec():
+                        plugin._manager.add_hookspecs(specification)
+                except PluginValidationError as cause:
+                    plugin.fail(cause, during=hook)
+                    continue
+                for record in self._ask(plugin, hook, check):
+                    yield plugin, record
 
     def register(self, kind: Kind, component: Component) -> None:
         """Add a component of the running program itself; a later one of the same name replaces it."""

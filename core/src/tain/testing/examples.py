@@ -7,9 +7,12 @@ from tain.both import Both
 from tain.chain import Chain
 from tain.mirrored import Mirrored
 from tain.preimage import Preimage
+from tain.refined import Refined
 from tain.testing.gaussian import Anything, Gaussian, Identity
+from tain.testing.parabola import Parabola, Unchanged
+from tain.testing.subjects import Subject
 
-__all__ = ["affine", "blocks", "blocks_mirror", "both", "chain", "mirrored", "preimage"]
+__all__ = ["affine", "blocks", "blocks_mirror", "both", "chain", "mirrored", "preimage", "refined"]
 
 _MATRIX = ((1.0, 0.5), (0.0, 1.0))
 
@@ -42,6 +45,12 @@ def blocks_mirror() -> list[BlocksMirror]:
 def chain() -> list[Chain]:
     """The identity twice."""
     return [Chain(Identity(), Identity())]
+
+
+def refined() -> list[Refined | Subject]:
+    """One that has nothing to refine, and one of points far from a curve."""
+    rough = Refined(Unchanged(Parabola()), steps=50)
+    return [Refined(Identity()), Subject(rough, largest_image=2.0)]
 
 
 def mirrored() -> list[Mirrored]:
