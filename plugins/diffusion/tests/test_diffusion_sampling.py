@@ -6,7 +6,7 @@ import torch
 import tain
 from tain_diffusion import VectorDiffusion, VectorFlowMatching
 
-SAMPLERS = ["dpm-solver++", "dpm-solver++-sde", "heun", "ddim", "ancestral"]
+SAMPLERS = ["adams-bashforth", "dpm-solver++", "dpm-solver++-sde", "heun", "ddim", "ancestral"]
 SOLVERS = ["euler", "midpoint", "heun", "runge-kutta-4"]
 
 
@@ -35,7 +35,7 @@ def test_the_network_is_asked_exactly_as_often_as_promised(method, evaluations):
     assert len(calls) == model.evaluations
 
 
-@pytest.mark.parametrize("method", ["dpm-solver++", "dpm-solver++-sde", "heun", "ddim", "ancestral", "flow euler"])
+@pytest.mark.parametrize("method", [*SAMPLERS, "flow euler"])
 def test_one_evaluation_is_enough_to_run(method):
     samples = made(method, 1).sample(3, rng=0)
     assert samples.shape == (3, 2)
@@ -46,6 +46,8 @@ def test_one_evaluation_is_enough_to_run(method):
     ("method", "arguments"),
     [
         *((method, {}) for method in METHODS),
+        ("adams-bashforth", {"schedule": "cosine"}),
+        ("adams-bashforth", {"prediction": "clean"}),
         ("dpm-solver++", {"schedule": "cosine"}),
         ("dpm-solver++", {"schedule": "variance-preserving"}),
         ("dpm-solver++", {"prediction": "noise"}),
@@ -59,6 +61,12 @@ def test_samples_of_an_exact_network_have_the_covariance_of_the_data(method, arg
     samples = model.sample(8_000, rng=0).double()
     assert torch.allclose(samples.mean(0), torch.zeros(2, dtype=torch.float64), atol=0.04)
     assert torch.allclose(samples.T.cov(), covariance, rtol=0.05, atol=0.02)
+
+
+@pytest.mark.parametrize("evaluations", [1, 2, 5])
+def test_the_multistep_method_is_exact_for_standard_normal_data_in_any_number_of_steps(evaluations, exact):
+    samples = exact(made("adams-bashforth", evaluations), torch.eye(2)).sample(1_000, rng=0)
+    assert torch.allclose(samples, torch.randn(1_000, 2, generator=torch.Generator().manual_seed(0)), atol=1e-5)
 
 
 @pytest.mark.parametrize("method", METHODS)

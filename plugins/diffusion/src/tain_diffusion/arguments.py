@@ -20,6 +20,8 @@ __all__ = [
     "Sampler",
     "SamplerName",
     "Schedule",
+    "Scheduler",
+    "SchedulerName",
     "Seed",
     "Solver",
     "SourceName",
@@ -31,12 +33,14 @@ __all__ = [
 TailsName = Literal["kept", "shortened"]
 PredictionName = Literal["velocity", "noise", "clean"]
 SourceName = Literal["gaussian", "student-t"]
-SamplerName = Literal["dpm-solver++", "dpm-solver++-sde", "heun", "ddim", "ancestral"]
+SchedulerName = Literal["dpm-solver++", "dpm-solver++-sde", "heun", "ddim", "ancestral"]
+SamplerName = Literal["adams-bashforth", SchedulerName]
 
 EventShape = Annotated[tuple[int, ...], Field("shape of one sample", at_least=1)]
 Schedule = Annotated[ScheduleName, Field("noise schedule")]
 Prediction = Annotated[PredictionName, Field("what the network predicts")]
 Sampler = Annotated[SamplerName, Field("method of sampling")]
+Scheduler = Annotated[SchedulerName, Field("method of sampling, of diffusers")]
 Evaluations = Annotated[int, Field("network evaluations a sample", at_least=1, at_most=1000)]
 SourceOfNoise = Annotated[SourceName, Field("distribution of the noise")]
 DegreesOfFreedom = Annotated[int, Field("of student-t noise; fewer make heavier tails", at_least=3)]

@@ -53,7 +53,7 @@ class ImageDiffusion(Diffusion):
         padding: i.Padding = "zeros",
         schedule: a.Schedule = "edm",
         prediction: a.Prediction = "velocity",
-        sampler: a.Sampler = "dpm-solver++",
+        sampler: a.Sampler = "adams-bashforth",
         evaluations: a.Evaluations = 20,
         likelihood_steps: a.LikelihoodSteps = 20,
         covariates: a.Covariates = 0,

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from tain import ConfigurationError, Denoiser, Field, ShapeError
 from tain.randomness import generator, standard_normal
-from tain_diffusion.arguments import Sampler, SamplerName, Seed
+from tain_diffusion.arguments import Scheduler, SchedulerName, Seed
 from tain_diffusion.pretrained_files import (
     build_network,
     parse_scheduler,
@@ -32,7 +32,7 @@ from tain_diffusion.samplers import require_evaluations
 
 __all__ = ["PretrainedDiffusion"]
 
-_SCHEDULER: dict[SamplerName, tuple[str, dict[str, Any]]] = {
+_SCHEDULER: dict[SchedulerName, tuple[str, dict[str, Any]]] = {
     "ddim": ("DDIMScheduler", {}),
     "ancestral": ("DDPMScheduler", {}),
     "dpm-solver++": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2}),
@@ -78,7 +78,7 @@ class PretrainedDiffusion(Denoiser):
         self,
         unet: Annotated[str, Field("configuration of the U-Net, as JSON text")],
         scheduler: Annotated[str, Field("configuration of the noise schedule, as JSON text")],
-        sampler: Sampler = "ddim",
+        sampler: Scheduler = "ddim",
         evaluations: Annotated[int, Field("network evaluations a sample", at_least=1)] = 50,
         seed: Seed = 0,
     ):
@@ -89,7 +89,7 @@ class PretrainedDiffusion(Denoiser):
         signal = signal_variance(self.schedule)
         self.steps = len(signal)
         _require_evaluations(sampler, evaluations, self.steps)
-        self.sampler: SamplerName = sampler
+        self.sampler: SchedulerName = sampler
         self.evaluations = evaluations
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
@@ -106,7 +106,7 @@ class PretrainedDiffusion(Denoiser):
         folder: str | os.PathLike[str],
         scheduler: str | os.PathLike[str] | None = None,
         *,
-        sampler: SamplerName = "ddim",
+        sampler: SchedulerName = "ddim",
         evaluations: int = 50,
     ) -> "PretrainedDiffusion":
         """Read what `save_pretrained` of diffusers wrote. Only safetensors are read, never a pickle.
@@ -216,7 +216,7 @@ class PretrainedDiffusion(Denoiser):
             )
 
 
-def _require_evaluations(sampler: SamplerName, evaluations: int, steps: int) -> None:
+def _require_evaluations(sampler: SchedulerName, evaluations: int, steps: int) -> None:
     require_evaluations("PretrainedDiffusion", sampler, evaluations)
     if (evaluations + 1) // 2 > steps or (sampler != "heun" and evaluations > steps):
         raise ConfigurationError(

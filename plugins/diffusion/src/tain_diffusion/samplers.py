@@ -1,4 +1,7 @@
-"""Sampling from noise to data on a grid of noise levels, by the schedulers of the diffusers library.
+"""Sampling from noise to data on a grid of noise levels: by a multistep method, or by the schedulers of diffusers.
+
+The method of Adams and Bashforth follows dz/dphi = v, the velocity, in the angle phi (see `tain_diffusion.diffusion`). On
+normal data v is zero once they are standardised, so that it is exact however few its steps are.
 
 diffusers thinks of a discrete schedule, of which a sampler takes some steps. Here the grid itself is that schedule, and
 every sampler takes all of its steps, so that levels are exactly those of our continuous schedules.
@@ -15,6 +18,7 @@ from torch import Tensor
 
 from tain import ConfigurationError
 from tain.randomness import standard_normal
+from tain_diffusion.adams_bashforth import adams_bashforth
 from tain_diffusion.arguments import SamplerName
 from tain_diffusion.continuous_flow import TimedNetwork
 from tain_diffusion.schedules import NoiseSchedule, alpha_sigma
@@ -56,6 +60,8 @@ def sample(
         like: tells dtype and device.
 
     Sources:
+        adams-bashforth: Progressive Distillation for Fast Sampling of Diffusion Models (the angle and its velocity,
+            appendix D), https://arxiv.org/abs/2202.00512; the method: see `tain_diffusion.adams_bashforth`
         dpm-solver++: DPM-Solver++ (second order, multistep), https://arxiv.org/abs/2211.01095; -sde adds noise
         heun: Elucidating the Design Space of Diffusion-Based Generative Models, https://arxiv.org/abs/2206.00364
         ddim: Denoising Diffusion Implicit Models, https://arxiv.org/abs/2010.02502
@@ -63,6 +69,14 @@ def sample(
     """
     steps = (evaluations + 1) // 2 if sampler == "heun" else evaluations
     ratios = levels(schedule, steps)
+    if sampler == "adams-bashforth":
+
+        def velocity(z: Tensor, phi: Tensor) -> Tensor:
+            phi = phi.to(z)
+            return (phi.cos() * z - clean(z, phi.tan())) / phi.sin()
+
+        angles = torch.cat([ratios.flip(0).atan(), ratios.new_zeros(1)])
+        return adams_bashforth(velocity, standard_normal(shape, rng, like=like), angles)
     with warnings.catch_warnings():
         # diffusers passes torch tensors to numpy in a way that numpy 2 deprecates; the ratios come out right.
         warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)

@@ -36,7 +36,7 @@ class VectorDiffusion(Diffusion):
         blocks: Annotated[int, Field("residual blocks of the network", at_least=1)] = 4,
         schedule: a.Schedule = "edm",
         prediction: a.Prediction = "velocity",
-        sampler: a.Sampler = "dpm-solver++",
+        sampler: a.Sampler = "adams-bashforth",
         evaluations: a.Evaluations = 20,
         likelihood_steps: a.LikelihoodSteps = 25,
         covariates: a.Covariates = 0,
