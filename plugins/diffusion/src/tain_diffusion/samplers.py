@@ -1,7 +1,7 @@
 """Sampling from noise to data on a grid of noise levels: by a multistep method, or by the schedulers of diffusers.
 
-The method of Adams and Bashforth follows dz/dphi = v, the velocity, in the angle phi (see `tain_diffusion.diffusion`). On
-normal data v is zero once they are standardised, so that it is exact however few its steps are.
+The method of Adams and Bashforth follows dz/dphi = v, the velocity, in the angle phi (see `tain_diffusion.diffusion`).
+On standard normal data v is zero, so that it is exact however few its steps are.
 
 diffusers thinks of a discrete schedule, of which a sampler takes some steps. Here the grid itself is that schedule, and
 every sampler takes all of its steps, so that levels are exactly those of our continuous schedules.
