@@ -190,7 +190,8 @@ def test_every_generator_of_images_keeps_the_rule(plugin, tmp_path, subtests):
             assert keep_rule(samples, rule).outside == 0
 
 
-def test_a_rule_without_a_map_is_refused_with_what_to_do(plugin, tmp_path, capsys):
+def test_a_rule_without_a_map_is_refused_with_what_to_do(plugin, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TAIN_BLOCK", "tain-namm")
     file = experiment("alone", 3, "vector-diffusion")
     assert command("run", file) == 2
     message = capsys.readouterr().err
@@ -199,18 +200,30 @@ def test_a_rule_without_a_map_is_refused_with_what_to_do(plugin, tmp_path, capsy
     assert not (tmp_path / "results").exists()
 
 
-def test_an_experiment_on_images_is_refused_before_anything_is_written(plugin, tmp_path, capsys):
-    file = experiment("balanced", 3, "image-diffusion")
-    text = (tmp_path / file).read_text().replace("size = 3\n", "")
-    for array, message in (
-        (
-            np.zeros((9, 1, 4, 4)),
-            r"column '0' has dtype float64 and shape (9, 1, 4, 4), but must hold one number a row",
-        ),
-        (np.zeros((9, 16)), "Balanced: samples have shape (9, 16), but must have one batch dimension and 3 more"),
-    ):
-        (tmp_path / file).write_text(text)
-        np.save("shares.npy", array)
-        assert command("run", file) == 2
-        assert message in capsys.readouterr().err
+def test_a_map_of_a_rule_that_has_none_is_learned(plugin, tmp_path):
+    pytest.importorskip("tain_namm")
+    file = experiment("alone", 3, "vector-diffusion", width=8, blocks=1)
+    text = Path(file).read_text().replace("[samples]", "[finetuning]\ncount = 20\n[samples]\nrefine = 5")
+    Path(file).write_text(text)
+    assert command("run", file) == 0
+    report = json.loads((tmp_path / "results" / "shares" / "report.json").read_text())
+    assert [stage["name"] for stage in report["stages"]] == ["map", "samples", "finetuning", "baseline"]
+    assert report["evaluation"]["rule"]["samples"]["outside"] == 0  # refined; the map itself has learned little
+    assert report["bounds"]["distance"] > 0
+
+
+def test_an_experiment_on_images_runs_with_the_projection_of_its_rule(plugin, tmp_path, capsys):
+    file = experiment("balanced", 3, "image-diffusion", channels=[8], layers=1)
+    Path(file).write_text(Path(file).read_text().replace("size = 3\n", ""))
+    np.save("shares.npy", np.zeros((40, 16)))
+    assert command("run", file) == 2
+    message = "Balanced: samples have shape (1, 16), but must have one batch dimension and 3 more"
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
+    images = torch.randn(40, 1, 4, 4, generator=random())
+    np.save("shares.npy", tain.create("constraint", "balanced").project(images).numpy())
+    assert command("run", file) == 0
+    report = json.loads((tmp_path / "results" / "shares" / "report.json").read_text())
+    assert report["rule"]["mirror"] == "euclidean-projection"
+    assert report["evaluation"]["rule"]["samples"]["outside"] == 0
+    assert np.load(tmp_path / "results" / "shares" / "samples.npy").shape == (60, 1, 4, 4)

@@ -213,7 +213,7 @@ def test_plugins_are_listed_for_people_and_for_programs(capsys):
 
 def test_known_plugins_that_are_not_installed_are_listed(capsys):
     assert main(["plugins", "--available"]) == 0
-    assert "tain-namm" in capsys.readouterr().out
+    assert "tain-dps" in capsys.readouterr().out
     assert main(["plugins", "--available", "--json"]) == 0
     records = {record["distribution"]: record for record in json.loads(capsys.readouterr().out)}
     assert "tain-lab" not in records

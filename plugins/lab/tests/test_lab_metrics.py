@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, strategies as st
 
 import tain
+from tain_lab.features import features, pooling
 from tain_lab.metrics import DISTANCES, compare, energy, keep_rule, mmd, sinkhorn, sliced
 
 seeds = st.integers(0, 2**32)
@@ -68,6 +69,28 @@ def test_units_do_not_matter_and_constant_columns_are_allowed():
     assert plain["energy distance"]["a"].median == pytest.approx(scaled["energy distance"]["a"].median, rel=1e-6)
     data[:, 0] = test[:, 0] = 7.0
     assert compare({"a": data}, test, repeats=2)["MMD"]["a"].median < 1
+
+
+def test_in_one_unit_a_column_that_hardly_varies_counts_for_little():
+    data, test = normal(0), normal(1)
+    scale = torch.tensor([1.0, 1.0, 1e-3])
+    shifted = (data + torch.tensor([0.0, 0.0, 3.0])) * scale
+    each, one = (
+        compare({"a": data * scale, "b": shifted}, test * scale, repeats=2, one_unit=unit)["MMD"]
+        for unit in (False, True)
+    )
+    assert each["b"].median > 2 * each["a"].median
+    assert one["b"].median == pytest.approx(one["a"].median, rel=0.05)
+
+
+def test_images_are_averaged_over_squares_until_few_numbers_are_left():
+    images = torch.rand(5, 2, 64, 48, generator=torch.Generator().manual_seed(0))
+    rows = features(images)
+    assert pooling((2, 64, 48)) == 4
+    assert rows.shape == (5, 2 * 16 * 12)
+    assert rows[3, 16 * 12 + 12].item() == pytest.approx(images[3, 1, 4:8, :4].mean().item(), rel=1e-5)
+    assert torch.equal(features(images[:, :, :8, :8]), images[:, :, :8, :8].flatten(1))
+    assert torch.equal(features(images[:, 0, 0]), images[:, 0, 0])
 
 
 def test_rule_report_counts_nan_as_outside():

@@ -89,6 +89,14 @@ def test_two_processes_give_what_one_gives(whole, results, training):
         assert result[training]["weights"] == pytest.approx(weights, abs=1e-5)
 
 
+def test_two_processes_train_and_finetune_a_map_as_one_does(single, results):
+    """The loss of the map has a gradient of a gradient in it."""
+    for name, one in single.learned().items():
+        for result in results[1]:
+            assert result[name]["losses"] == pytest.approx(one["losses"], rel=1e-5)
+            assert result[name]["weights"] == pytest.approx(one["weights"], abs=1e-5)
+
+
 def test_both_processes_have_the_same_weights_and_losses(results):
     first, second = results[1]
     assert first == second

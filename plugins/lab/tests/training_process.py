@@ -5,12 +5,13 @@ import sys
 from pathlib import Path
 
 import attrs
+import learned_parts
 import torch
 from torch import nn
 
 import tain
 from tain.randomness import generator, standard_normal, uniform
-from tain_lab import Settings, fit
+from tain_lab import Settings, finetune, fit
 from tain_lab.training_state import TrainingState
 
 SETTINGS = Settings(steps=24, batch=7, learning_rate=0.05, warmup=3, checkpoint_every=8)
@@ -67,6 +68,24 @@ def weights(model):
     return torch.cat((model.slope, model.shift)).tolist()
 
 
+def learned(process: int = 0):
+    """A map after its training and after its finetuning: losses and weights of both."""
+    data = learned_parts.images(30)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        mirror = learned_parts.Curved(learned_parts.Flux(), (1, 4, 4))
+    with torch.no_grad():  # as of a map whose weights are drawn from another seed in each process
+        mirror.shift += process
+    result = {}
+    for name in ("map", "finetuning"):
+        if name == "map":
+            losses = fit(mirror, data, SETTINGS, progress=False)
+        else:
+            losses = finetune(mirror, data, 1.1 * data, SETTINGS, progress=False)
+        result[name] = {"losses": losses, "weights": torch.cat([p.flatten() for p in mirror.parameters()]).tolist()}
+    return result
+
+
 def trained(folder: Path, process: int):
     data, condition = rows()
     result = {}
@@ -81,6 +100,7 @@ def trained(folder: Path, process: int):
 
     train("whole")
     train("resumed")  # from the state that the test put there
+    result |= learned(process)
     data[11] = 100.0
     for name, model, changes in (
         ("small", Straight((3,)), {"settings": attrs.evolve(SETTINGS, batch=1)}),

@@ -10,8 +10,8 @@ from tain_lab.randomness import stream
 __all__ = ["batch_rows", "share_of"]
 
 
-def batch_rows(count: int, batch: int, step: int, seed: int) -> Tensor:
-    """The rows of one step, the first being 0: (batch,) numbers below `count`.
+def batch_rows(count: int, batch: int, step: int, seed: int, order: int = 0) -> Tensor:
+    """The rows of one step, the first being 0: (batch,) numbers below `count`. Another `order` gives other ones.
 
     Each epoch is a new random order of all rows, and the epochs follow each other without a gap. So every row is
     taken equally often, no row is dropped at the end of an epoch, and a batch that spans two epochs may hold a row
@@ -24,7 +24,7 @@ def batch_rows(count: int, batch: int, step: int, seed: int) -> Tensor:
     pieces = []
     for epoch in range(first, last + 1):
         start, stop = step * batch - epoch * count, (step + 1) * batch - epoch * count
-        pieces.append(_order(count, epoch, seed)[max(0, start) : min(count, stop)])
+        pieces.append(_order(count, epoch, seed, order)[max(0, start) : min(count, stop)])
     return torch.cat(pieces)
 
 
@@ -37,6 +37,7 @@ def share_of(batch: int, process: int, processes: int) -> slice:
     return slice(batch * process // processes, batch * (process + 1) // processes)
 
 
-@functools.lru_cache(maxsize=1)  # steps come in order, so the last one is enough
-def _order(count: int, epoch: int, seed: int) -> Tensor:
-    return torch.randperm(count, generator=stream(seed, "epoch", epoch))
+@functools.lru_cache(maxsize=2)  # steps come in order, so the last one is enough, of data and of what is paired to them
+def _order(count: int, epoch: int, seed: int, order: int) -> Tensor:
+    purpose = ("epoch",) if order == 0 else ("epoch", f"order {order}")
+    return torch.randperm(count, generator=stream(seed, *purpose, epoch))

@@ -76,7 +76,8 @@ def run(
 ) -> int:
     """Train a generator under a rule, draw samples, write a report.
 
-    A run that was stopped goes on where it was when the same command is given again.
+    A run that was stopped goes on where it was when the same command is given again. If the experiment has a [sweep],
+    it is run for each combination of the values, and a table tells what each reached.
 
     Parameters
     ----------
@@ -88,8 +89,14 @@ def run(
         Replace what an earlier run left in that folder.
     """
     from tain_lab.run import run as run_experiment
+    from tain_lab.sweep import has_sweep, run_sweep
     from tain_lab.tell import tell_evaluation
 
+    if has_sweep(experiment):
+        folder, table = run_sweep(experiment, output, overwrite=overwrite)
+        _console().print(table.told())
+        print(f"Table: {folder / 'sweep.md'}")
+        return 0
     folder, evaluation = run_experiment(experiment, output, overwrite=overwrite)
     _console().print(tell_evaluation(evaluation))
     print(f"Report: {folder / 'report.html'}")
@@ -156,6 +163,45 @@ def sample(
     from tain_lab.sampling import sample_to_file
 
     print(sample_to_file(model, output, count, seed, overwrite=overwrite))
+    return 0
+
+
+@app.command
+def simulate(
+    name: str | None = None,
+    *,
+    rows: int = 1000,
+    seed: int = 0,
+    set: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    output: Annotated[Path | None, Parameter(name=("--out", "--output"))] = None,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Make data that obey a rule, or without a name list the data sets that can be made.
+
+    Beside the array, a JSON file of the same name tells how it was made and how well it obeys the rule.
+
+    Parameters
+    ----------
+    name
+        Name of a data set.
+    rows
+        How many to make.
+    seed
+        Same seed, same rows: row i does not depend on how many there are.
+    set
+        Option of the data set as key=value, such as size=32; may be repeated.
+    output
+        NPY file to write; NAME.npy by default.
+    overwrite
+        Replace the files if they exist.
+    """
+    from tain_lab.simulate import simulate_to_file, tell_datasets
+
+    if name is None:
+        _console().print(tell_datasets())
+        return 0
+    for line in simulate_to_file(name, set, rows, seed, output or Path(f"{name}.npy"), overwrite=overwrite):
+        print(line)
     return 0
 
 

@@ -15,48 +15,40 @@ parts = 6
 
 [generator]
 name = "vector-diffusion"
+
+A rule without an exact map needs one that is learned: [map] names it, and [map.training] and [finetuning] say how.
 """
 
 import hashlib
 import json
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
 
-from tain import Constraint, Field, Generator, Mirrored, MirrorMap, catalogue, create, mirror_for, parameters
+from tain import (
+    Constraint,
+    Field,
+    Generator,
+    Learned,
+    Mirrored,
+    MirrorMap,
+    catalogue,
+    create,
+    identify,
+    mirror_for,
+    offers,
+    parameters,
+)
 from tain.capabilities import same_component
 from tain.component import Kind
 from tain.configured import bind
-from tain.errors import ConfigurationError, one_line
+from tain.errors import ConfigurationError
+from tain_lab.experiment_file import completed, read_record
+from tain_lab.experiment_tables import BaselineSettings, DataSettings, FinetuningSettings, SampleSettings
 from tain_lab.settings import Settings
 
-__all__ = ["DataSettings", "Experiment", "SampleSettings", "read_experiment"]
-
-
-@attrs.frozen
-class DataSettings:
-    """The table [data]."""
-
-    file: Annotated[str, Field("the data file, relative to the experiment's")]
-    columns: Annotated[tuple[str, ...] | None, Field("the columns to model; all if not given")] = None
-    held_out: Annotated[float, Field("share of the rows that samples are judged by", above=0, below=1)] = 0.2
-    rounding: Annotated[
-        float | tuple[float, ...],
-        Field("distance to the set up to which a row counts as rounded; of all blocks, or of each", at_least=0),
-    ] = 0.0
-    detection_limit: Annotated[
-        float | tuple[float, ...],
-        Field("the smallest value that can be measured; of all blocks, or of each", at_least=0),
-    ] = 0.0
-
-
-@attrs.frozen
-class SampleSettings:
-    """The table [samples]."""
-
-    count: Annotated[int, Field("number of samples to draw", at_least=1)] = 10_000
+__all__ = ["DataSettings", "Experiment", "SampleSettings", "experiment_of", "read_experiment"]
 
 
 @attrs.frozen
@@ -67,48 +59,116 @@ class Experiment:
     constraint: dict[str, Any]
     generator: Annotated[dict[str, Any], Field("its shape follows from the constraint")]
     mirror: Annotated[dict[str, Any] | None, Field("by default the best that the plugins offer")] = None
+    map: Annotated[dict[str, Any] | None, Field("the mirror map, if it is to be learned")] = None
     training: Settings = Settings()  # noqa: RUF009 (a frozen record may be shared)
-    samples: SampleSettings = SampleSettings()
-    baseline: Annotated[bool, Field("whether to train the same generator without a mirror map as well")] = True
+    finetuning: Annotated[bool | FinetuningSettings, Field("whether to train a learned map on generated images")] = True
+    samples: SampleSettings = SampleSettings()  # noqa: RUF009
+    baseline: Annotated[
+        bool | BaselineSettings, Field("whether to train the same generator without a mirror map as well")
+    ] = True
     title: str = ""
     seed: Annotated[int, Field("of everything random", at_least=0)] = 0
 
     def digest(self) -> str:
         """A fingerprint of everything that the results depend on, the data file's content included."""
         record = attrs.asdict(self)
-        record["data"]["file"] = hashlib.sha256(Path(self.data.file).read_bytes()).hexdigest()
+        with Path(self.data.file).open("rb") as file:
+            record["data"]["file"] = hashlib.file_digest(file, "sha256").hexdigest()
         return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+    def require_rows(self, rows: int, mirror: MirrorMap) -> None:
+        """Refuse batches that are larger than the number of rows to train on, or of images to finetune on.
+
+        Raises:
+            ConfigurationError: one is, or samples of a map that is exact are to be refined.
+        """
+        self.training.require_rows(rows)
+        if isinstance(mirror, Learned):
+            self.map_training.require_rows(rows)
+            if self.map_finetuning is not None:
+                self.map_finetuning.require_rows(min(rows, self.map_finetuning.count))
+        elif self.samples.refine:
+            raise ConfigurationError(
+                f"[samples] refine is {self.samples.refine}, but {type(mirror).__name__} is exact. Leave it out."
+            )
 
     def build_constraint(self) -> Constraint:
         """The rule."""
         built: Constraint = _build("constraint", self.constraint)
         return built
 
-    def build_mirror(self, constraint: Constraint) -> MirrorMap:
-        """The mirror map of the rule: the one that the experiment names, or the best on offer."""
+    @property
+    def map_training(self) -> Settings:
+        """How a learned map is trained."""
+        settings: Settings = (self.map or {}).get("training", self.training)
+        return settings
+
+    @property
+    def map_finetuning(self) -> FinetuningSettings | None:
+        """How a learned map is finetuned; None if it is not."""
+        if self.finetuning is True:
+            return FinetuningSettings(**attrs.asdict(self.map_training))
+        return self.finetuning or None
+
+    def build_mirror(self, constraint: Constraint, event_shape: tuple[int, ...] | None = None) -> MirrorMap:
+        """The mirror map of the rule: the one that the experiment names, or the best on offer for samples of a shape.
+
+        Raises:
+            ConfigurationError: it does not fit the rule, or [map] and [mirror] do not say the same.
+            NoMirrorMapError: no plugin offers one.
+        """
+        if self.map is not None:
+            return self._build_map(self.map, constraint, event_shape)
         if self.mirror is None:
-            return mirror_for(constraint)
-        takes = parameters(catalogue.find("mirror-map", self.mirror["name"]).target)
+            return mirror_for(constraint, event_shape=event_shape)
+        return self._build_for("mirror", self.mirror, constraint, event_shape)
+
+    def _build_map(
+        self, table: dict[str, Any], constraint: Constraint, event_shape: tuple[int, ...] | None
+    ) -> MirrorMap:
+        table = {key: value for key, value in table.items() if key != "training"}
+        if "name" not in table:
+            learned = [mirror for mirror in offers(constraint, event_shape=event_shape) if isinstance(mirror, Learned)]
+            if not learned:
+                raise ConfigurationError(
+                    f"[map] no installed plugin offers a map that is learned for {type(constraint).__name__}. Install "
+                    'one, such as tain-namm, or give it a name, as in: name = "neural-mirror-map"'
+                )
+            table = {"name": identify(learned[0]).name, **table}
+        built = self._build_for("map", table, constraint, event_shape)
+        if not isinstance(built, Learned):
+            raise ConfigurationError(f"[map] '{table['name']}' has nothing to learn. Call the table [mirror].")
+        return built
+
+    def _build_for(
+        self, where: str, table: dict[str, Any], constraint: Constraint, event_shape: tuple[int, ...] | None
+    ) -> MirrorMap:
+        takes = parameters(catalogue.find("mirror-map", table["name"]).target)
         rules = (p for p in takes if isinstance(p.annotation, type) and isinstance(constraint, p.annotation))
         rule = next(rules, None)
         if rule is None and any(p.annotation is MirrorMap for p in takes):  # made of other maps, which bring the rule
-            whole: MirrorMap = _build("mirror-map", self.mirror)
+            whole: MirrorMap = _build("mirror-map", table)
             if same_component(whole.constraint, constraint):
                 return whole
         if rule is None:
             raise ConfigurationError(
-                f"[mirror] '{self.mirror['name']}' does not take a {type(constraint).__name__}. Leave [mirror] out, "
-                "and the best one on offer is taken."
+                f"[{where}] '{table['name']}' does not take a {type(constraint).__name__}. Leave [{where}] out, and "
+                "the best one on offer is taken."
             )
-        built: MirrorMap = _build("mirror-map", self.mirror, **{rule.name: constraint})
+        derived = self._derived("mirror-map", table, event_shape)
+        built: MirrorMap = _build("mirror-map", table, **{rule.name: constraint}, **derived)
         return built
+
+    def _derived(self, kind: Kind, table: dict[str, Any], event_shape: tuple[int, ...] | None) -> dict[str, Any]:
+        """What a component takes that the table does not say, and that follows from the rest."""
+        takes = {p.name for p in parameters(catalogue.find(kind, table["name"]).target)}
+        derived = {"event_shape": event_shape, "seed": self.seed}
+        return {k: v for k, v in derived.items() if k in takes and k not in table and v is not None}
 
     def build_generator(self, event_shape: tuple[int, ...]) -> Generator:
         """A generator of samples of that shape."""
-        takes = {p.name for p in parameters(catalogue.find("generator", self.generator["name"]).target)}
-        derived = {"event_shape": event_shape, "seed": self.seed}
-        missing = {key: value for key, value in derived.items() if key in takes and key not in self.generator}
-        built: Generator = _build("generator", self.generator, **missing)
+        derived = self._derived("generator", self.generator, event_shape)
+        built: Generator = _build("generator", self.generator, **derived)
         return built
 
     def build_mirrored(self, mirror: MirrorMap, event_shape: tuple[int, ...]) -> Mirrored:
@@ -117,25 +177,29 @@ class Experiment:
 
 
 def read_experiment(path: Path) -> Experiment:
-    """Read an experiment's TOML file.
+    """Read an experiment's TOML file; what its [sweep] would vary is as the other tables say.
 
     Raises:
         ConfigurationError: the file is missing or no TOML, a key is unknown or missing, a value is of another type or
             beyond its limit; the message names file, key and value.
     """
-    path = Path(path)
-    try:
-        record = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigurationError(f"{path}: no such file.") from None
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
-        raise ConfigurationError(f"{path}: cannot be read as TOML ({one_line(str(cause))}).") from cause
-    experiment = Experiment(**bind(Experiment, record, owner=str(path)))
+    record = read_record(path)
+    record.pop("sweep", None)
+    return experiment_of(record, path)
+
+
+def experiment_of(record: dict[str, Any], path: Path) -> Experiment:
+    """The experiment that the tables of a file tell, checked. Raises as `read_experiment` does."""
+    experiment = Experiment(**bind(Experiment, completed(record, path), owner=str(path)))
     for table in ("constraint", "generator", "mirror"):
         settings = getattr(experiment, table)
         if settings is not None and not isinstance(settings.get("name"), str):
             raise ConfigurationError(f'{path}: [{table}] has no name. Give it one, as in: name = "simplex"')
-    file = str(path.parent / experiment.data.file)
+    if experiment.map is not None and experiment.mirror is not None:
+        raise ConfigurationError(
+            f"{path}: has both [map] and [mirror]. Keep [map] if it is to be learned, else [mirror]."
+        )
+    file = str(Path(path).parent / experiment.data.file)
     return attrs.evolve(experiment, data=attrs.evolve(experiment.data, file=file))
 
 

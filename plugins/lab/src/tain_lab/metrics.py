@@ -15,8 +15,20 @@ from torch import Tensor
 from tain import Constraint
 from tain_lab.parts import split_rule
 from tain_lab.randomness import stream
+from tain_lab.training_data import chunks
 
-__all__ = ["DISTANCES", "Comparison", "RuleReport", "compare", "energy", "keep_rule", "mmd", "sinkhorn", "sliced"]
+__all__ = [
+    "DISTANCES",
+    "Comparison",
+    "RuleReport",
+    "compare",
+    "distances_of",
+    "energy",
+    "keep_rule",
+    "mmd",
+    "sinkhorn",
+    "sliced",
+]
 
 MOST_ROWS = 1000
 """Rows compared at once at the most: the distances cost its square."""
@@ -57,10 +69,10 @@ class Comparison:
 
 def keep_rule(samples: Tensor, constraint: Constraint) -> RuleReport:
     """The share of samples (B, *S) outside the set, and their distances to it, at the constraint's own tolerance."""
-    distance = constraint.distance(samples)
+    distance = distances_of(samples, constraint)
     tolerance = constraint.tolerance(samples.dtype)
     outside = [
-        ~(part.rule.distance(samples[:, part.columns]) <= part.rule.tolerance(samples.dtype))
+        ~(distances_of(samples[:, part.columns], part.rule) <= part.rule.tolerance(samples.dtype))
         for part in split_rule(constraint)
     ]
     return RuleReport(
@@ -72,8 +84,19 @@ def keep_rule(samples: Tensor, constraint: Constraint) -> RuleReport:
     )
 
 
+@torch.no_grad()
+def distances_of(samples: Tensor, constraint: Constraint) -> Tensor:
+    """The distance of each sample (B, *S) to the set, shape (B,), computed a few samples at a time."""
+    return torch.cat([constraint.distance(samples[rows]) for rows in chunks(samples)])
+
+
 def compare(
-    candidates: dict[str, Tensor], held_out: Tensor, *, seed: int = 0, repeats: int = 20
+    candidates: dict[str, Tensor],
+    held_out: Tensor,
+    *,
+    seed: int = 0,
+    repeats: int = 20,
+    one_unit: bool = False,
 ) -> dict[str, dict[str, Comparison]]:
     """All distances of each candidate set to the held-out rows, over random subsets of equal size.
 
@@ -84,12 +107,16 @@ def compare(
         held_out: (M, C).
         seed: chooses the subsets and the directions of the sliced distance.
         repeats: number of subsets.
+        one_unit: all columns are in one unit, as the pixels of an image are. They are then divided by the root mean
+            square of their standard deviations: a pixel that hardly varies shall not count as much as all others.
 
     Returns:
         For each distance, for each candidate, the median over the subsets and its spread.
     """
     rows = min(len(held_out), MOST_ROWS, *(len(candidate) for candidate in candidates.values()))
     deviation = held_out.double().std(dim=0, correction=0)
+    if one_unit:
+        deviation = deviation.square().mean().sqrt().expand_as(deviation)
     deviation = torch.where(deviation > 0, deviation, 1.0)
     scaled = {name: candidate.double() / deviation for name, candidate in candidates.items()}
     target = held_out.double() / deviation

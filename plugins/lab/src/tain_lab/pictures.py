@@ -10,10 +10,18 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from tain import Constraint
+from tain_lab.metrics import distances_of
 
-__all__ = ["distances_to_set", "losses", "marginals", "principal_plane"]
+__all__ = ["as_png", "distances_to_set", "losses", "marginals", "principal_plane"]
 
-_COLOURS = {"data": "#5b6472", "samples": "#0f6fc6", "baseline": "#d9822b"}
+_COLOURS = {
+    "data": "#5b6472",
+    "samples": "#0f6fc6",
+    "baseline": "#d9822b",
+    "map": "#2a9d6f",
+    "finetuning": "#8b5fbf",
+}
+_OF_MAPS = ("map", "finetuning")
 _LEGEND: dict[str, Any] = {"loc": "best", "fontsize": 8, "frameon": False}
 """`loc` is named, since matplotlib warns on a slow machine if it has to choose."""
 
@@ -44,11 +52,11 @@ def marginals(data: Tensor, samples: dict[str, Tensor], columns: Sequence[str]) 
         axes.set_yticks([])
         if index == 0:
             axes.legend(**_LEGEND)
-    return _png(figure)
+    return as_png(figure)
 
 
 def principal_plane(data: Tensor, samples: dict[str, Tensor]) -> bytes:
-    """Real rows and each candidate's samples in the plane of the real rows' two principal components. PNG."""
+    """Real rows (N, C) and each candidate's samples in the plane of the real rows' two principal components. PNG."""
     panels = {"real rows": data, **{key: rows[: len(data)] for key, rows in samples.items()}}
     centre = data.mean(dim=0)
     plane = torch.linalg.svd(data - centre, full_matrices=False).Vh[:2].T
@@ -62,7 +70,7 @@ def principal_plane(data: Tensor, samples: dict[str, Tensor]) -> bytes:
         axes.set_title(f"{key} ({len(rows)})", fontsize=10)
         axes.set_xlabel("first principal component", fontsize=8)
         axes.tick_params(labelsize=7)
-    return _png(figure)
+    return as_png(figure)
 
 
 def distances_to_set(samples: dict[str, Tensor], constraint: Constraint) -> bytes:
@@ -71,7 +79,7 @@ def distances_to_set(samples: dict[str, Tensor], constraint: Constraint) -> byte
     axes = figure.add_subplot()
     tolerance = constraint.tolerance(torch.float32)
     floor = tolerance / 100  # a distance of zero has no place on a logarithmic axis
-    found = {key: constraint.distance(rows).clamp_min(floor).log10() for key, rows in samples.items()}
+    found = {key: distances_of(rows, constraint).clamp_min(floor).log10() for key, rows in samples.items()}
     high = max(1.0 + torch.tensor(tolerance).log10().item(), *(values.max().item() for values in found.values()))
     bins = torch.linspace(torch.tensor(floor).log10().item(), high, 61).tolist()
     for key, values in found.items():
@@ -80,24 +88,32 @@ def distances_to_set(samples: dict[str, Tensor], constraint: Constraint) -> byte
     axes.set_xlabel("distance to the set, log10 (left edge: zero)", fontsize=9)
     axes.set_ylabel("samples", fontsize=9)
     axes.legend(**_LEGEND)
-    return _png(figure)
+    return as_png(figure)
 
 
 def losses(histories: Mapping[str, Sequence[float]]) -> bytes:
-    """The loss of each training, averaged over hundredths of it. PNG."""
-    figure = Figure(figsize=(6.8, 2.4), layout="constrained")
-    axes = figure.add_subplot()
-    for key, history in histories.items():
-        width = max(1, len(history) // 100)
-        means = torch.tensor(history[: len(history) // width * width]).reshape(-1, width).mean(dim=1)
-        axes.plot((torch.arange(len(means)) + 0.5).numpy() * width, means.numpy(), color=_COLOURS[key], label=key)
-    axes.set_xlabel("step", fontsize=9)
-    axes.set_ylabel("loss", fontsize=9)
-    axes.legend(**_LEGEND)
-    return _png(figure)
+    """The loss of each training, averaged over hundredths of it. PNG.
+
+    Those of a learned map and of its finetuning are other losses, and have a panel of their own.
+    """
+    generators = {key: history for key, history in histories.items() if key not in _OF_MAPS}
+    panels = [generators, *({key: histories[key]} for key in _OF_MAPS if key in histories)]
+    figure = Figure(figsize=(6.8 if len(panels) == 1 else 3.4 * len(panels), 2.4), layout="constrained")
+    for index, panel in enumerate(panels):
+        axes = figure.add_subplot(1, len(panels), index + 1)
+        for key, history in panel.items():
+            width = max(1, len(history) // 100)
+            means = torch.tensor(history[: len(history) // width * width]).reshape(-1, width).mean(dim=1)
+            steps = (torch.arange(len(means)) + 0.5).numpy() * width
+            axes.plot(steps, means.numpy(), color=_COLOURS[key], label=key)
+        axes.set_xlabel("step", fontsize=9)
+        axes.set_ylabel("loss", fontsize=9)
+        axes.legend(**_LEGEND)
+    return as_png(figure)
 
 
-def _png(figure: Figure) -> bytes:
+def as_png(figure: Figure) -> bytes:
+    """The figure as a PNG file."""
     FigureCanvasAgg(figure)
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=120, metadata={"Software": None})

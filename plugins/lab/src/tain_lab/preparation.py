@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tain import Constraint, Legendre, MirrorMap, Projectable, Retractable, supports
+from tain import Constraint, Learned, Legendre, MirrorMap, Projectable, Retractable, supports
 from tain.errors import ConfigurationError, DataError
 from tain_lab.parts import Each, Part, split_rule
 from tain_lab.randomness import stream
 from tain_lab.tables import Table
 
-__all__ = ["Prepared", "Treatment", "prepare"]
+__all__ = ["REPLACEMENT", "Prepared", "Treatment", "method_of", "prepare"]
 
 REPLACEMENT = 0.65
 """Share of the detection limit that stands for a value below it, as in the paper that `prepare` names."""
@@ -127,7 +127,9 @@ def prepare(
         boundary_rows=int(near.any(1).sum()),
         boundary_entries=dict(zip(table.columns, near.sum(0).tolist(), strict=True)),
         method=" ".join(
-            _method(part.rule) if len(parts) == 1 else f"{', '.join(table.columns[part.columns])}: {_method(part.rule)}"
+            method_of(part.rule)
+            if len(parts) == 1
+            else f"{', '.join(table.columns[part.columns])}: {method_of(part.rule)}"
             for part, one in zip(parts, mended, strict=True)
             if bool(one.off_set.any() or one.near.any())
         ),
@@ -154,16 +156,21 @@ class _Mended:
 
 
 def _mend(x: Tensor, part: Part, columns: tuple[str, ...], source: str) -> _Mended:
-    on_set, off_set, largest = _put_on_set(x, part.rule, part.rounding, source)
+    # A learned map is exact only roughly, so it may learn from rows that nothing can put back.
+    learned = isinstance(part.mirror, Learned)
+    on_set, off_set, largest = _put_on_set(x, part.rule, part.rounding, source, learned=learned)
     inside, near = _move_off_boundary(on_set, part.rule, part.mirror, part.detection_limit, columns, source)
     return _Mended(on_set, inside, near, off_set, largest)
 
 
-def _method(rule: Constraint) -> str:
+def method_of(rule: Constraint) -> str:
+    """How a rule puts rows back on its set, in words."""
     return rule.retraction if supports(rule, Retractable) else "Each row is moved to the nearest point of the set."
 
 
-def _put_on_set(x: Tensor, constraint: Constraint, rounding: float, source: str) -> tuple[Tensor, Tensor, float]:
+def _put_on_set(
+    x: Tensor, constraint: Constraint, rounding: float, source: str, *, learned: bool
+) -> tuple[Tensor, Tensor, float]:
     distance = constraint.distance(x)
     tolerance = constraint.tolerance(torch.float32)
     limit = max(rounding, tolerance)
@@ -183,7 +190,7 @@ def _put_on_set(x: Tensor, constraint: Constraint, rounding: float, source: str)
         x = constraint.retract(x)
     elif some and supports(constraint, Projectable):
         x = constraint.project(x)
-    elif rounding > tolerance and some:
+    elif rounding > tolerance and some and not learned:
         raise ConfigurationError(
             f"[data] rounding = {rounding:g}: {type(constraint).__name__} can neither retract nor project, so rows "
             "off its set cannot be put back. Set it to 0."

@@ -48,8 +48,12 @@ def require_same_step(accelerator: "Accelerator", step: int, path: Path | None) 
         )
 
 
-def require_every_gradient(module: nn.Module) -> None:
+def require_every_gradient(module: nn.Module, owner: str) -> None:
     """Refuse a module with weights that its loss does not use: the processes would wait for their gradients.
+
+    Args:
+        module: after its gradients were taken.
+        owner: how messages name it.
 
     Raises:
         TrainingError: a weight that may change has no gradient; the message names it.
@@ -57,6 +61,6 @@ def require_every_gradient(module: nn.Module) -> None:
     for name, parameter in module.named_parameters():
         if parameter.requires_grad and parameter.grad is None:
             raise TrainingError(
-                f"fit: the weight '{name}' of {type(module).__name__} takes no part in its loss, which several "
+                f"fit: the weight '{name}' of {owner} takes no part in its loss, which several "
                 "processes cannot train. Freeze it by requires_grad_(False), or train in one process."
             )

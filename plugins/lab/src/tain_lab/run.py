@@ -1,33 +1,43 @@
 """`tain run`: from an experiment's TOML file to samples, models and a report."""
 
-import platform
+import copy
 import shutil
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import attrs
-import numpy as np
 import torch
+from torch import Tensor
 
-import tain
-from tain import Constraint, Generator
+from tain import Constraint, Generator, Learned, MirrorMap
 from tain_lab import pictures
+from tain_lab.array_pictures import grids
+from tain_lab.array_preparation import prepare_arrays
+from tain_lab.arrays import read_array, write_array
 from tain_lab.evaluation import Evaluation, evaluate
 from tain_lab.experiment import Experiment, read_experiment
+from tain_lab.features import features
 from tain_lab.preparation import Prepared, prepare
-from tain_lab.randomness import stream
 from tain_lab.report import write_report
 from tain_lab.run_folder import RunFolder
+from tain_lab.run_record import record_of
+from tain_lab.sampling import draw
+from tain_lab.stages import Stages
 from tain_lab.tables import read_table, write_table
-from tain_lab.training import fit
 
-__all__ = ["run"]
+__all__ = ["Setting", "run", "run_in", "set_up"]
 
-_HOMES = {"samples": "model", "baseline": "baseline"}
-"""The folder of each candidate's model."""
+
+@attrs.frozen(eq=False)
+class Setting:
+    """An experiment with all that it is made of, checked, before anything is trained or written."""
+
+    experiment: Experiment
+    constraint: Constraint
+    mirror: MirrorMap
+    data: Prepared
 
 
 def run(
@@ -51,123 +61,105 @@ def run(
     Raises:
         TainError: anything wrong with the experiment, its data or the folder; found before anything is written.
     """
-    started = time.monotonic()
-    experiment = read_experiment(path)
-    table = read_table(Path(experiment.data.file), experiment.data.columns)
-    constraint = experiment.build_constraint()
-    mirror = experiment.build_mirror(constraint)
-    data = prepare(
-        table,
-        constraint,
-        mirror,
-        rounding=experiment.data.rounding,
-        detection_limit=experiment.data.detection_limit,
-        held_out=experiment.data.held_out,
-        seed=experiment.seed,
-        source=experiment.data.file,
-    )
-    experiment.training.require_rows(len(data.train))
-    event_shape = tuple(data.train.shape[1:])
-    models: dict[str, Generator] = {"samples": experiment.build_mirrored(mirror, event_shape)}
-    if experiment.baseline:
-        models["baseline"] = experiment.build_generator(event_shape)
-
-    folder = RunFolder(output or Path("results") / path.stem, experiment.digest(), overwrite=overwrite)
+    setting = set_up(read_experiment(path))
+    folder = RunFolder(output or Path("results") / path.stem, setting.experiment.digest(), overwrite=overwrite)
     shutil.copyfile(path, folder.path / "experiment.toml")
+    return folder.path, run_in(folder, setting, say)
+
+
+def set_up(experiment: Experiment) -> Setting:
+    """Read the data and build what is to be trained, to find whatever is wrong with them."""
+    constraint = experiment.build_constraint()
+    treated: dict[str, Any] = {"held_out": experiment.data.held_out, "seed": experiment.seed}
+    treated |= {"rounding": experiment.data.rounding, "detection_limit": experiment.data.detection_limit}
+    treated |= {"source": experiment.data.file}
+    file, chosen = Path(experiment.data.file), experiment.data.columns
+    if constraint.event_ndim == 1:
+        table = read_table(file, chosen)
+        constraint.require_shape(torch.from_numpy(table.values))
+        mirror = experiment.build_mirror(constraint, (len(table.columns),))
+        data = prepare(table, constraint, mirror, **treated)
+    else:
+        samples = read_array(file, chosen)
+        constraint.require_shape(samples[:1].float())
+        mirror = experiment.build_mirror(constraint, tuple(samples.shape[1:]))
+        data = prepare_arrays(samples, constraint, mirror, **treated)
+    event_shape = tuple(data.train.shape[1:])
+    experiment.require_rows(len(data.train), mirror)
+    experiment.build_mirrored(mirror, event_shape)
+    if experiment.baseline is not False:
+        experiment.build_generator(event_shape)
+    if isinstance(mirror, Learned):  # a copy is tried, so that a map refuses data or rule before anything is written
+        tried = copy.deepcopy(mirror)
+        tried.prepare(data.train)
+        tried.loss(data.train[:2], rng=0)
+    return Setting(experiment, constraint, mirror, data)
+
+
+def run_in(folder: RunFolder, setting: Setting, say: Callable[[str], None] = print) -> Evaluation:
+    """Train, draw, judge and report in a folder, and mark it as finished."""
+    started = time.monotonic()
+    experiment, data, constraint = setting.experiment, setting.data, setting.constraint
     say(_describe(data) + (" Going on with the run that was stopped." if folder.resumed else ""))
-    samples, histories = {}, {}
-    for key, model in models.items():
-        model, histories[key] = _trained(key, model, experiment, data, folder)
-        samples[key] = model.sample(experiment.samples.count, rng=stream(experiment.seed, "samples")).float().cpu()
-        table_path = folder.path / ("samples.csv" if key == "samples" else "baseline-samples.csv")
-        write_table(table_path, data.columns, samples[key].numpy())
-        say(f"{key}: trained {len(histories[key])} steps, wrote {len(samples[key])} rows to {table_path}")
+    stages = Stages(experiment, data, setting.mirror, folder)
+    for stage in stages.stages:
+        say(f"{stage.name}: {stage.steps} steps of {stage.pace:.3g} s")
+    kinds = {"samples": stages.samples} | ({"baseline": stages.baseline} if experiment.baseline is not False else {})
+    models: dict[str, Generator] = {}
+    samples: dict[str, Tensor] = {}
+    for key, trained in kinds.items():
+        models[key] = trained()
+        samples[key] = draw(models[key], experiment.samples.count, experiment.seed)
+        written = _write_samples(folder.path, "samples" if key == "samples" else "baseline-samples", samples[key], data)
+        say(f"{key}: trained {len(stages.histories[key])} steps, wrote {len(samples[key])} rows to {written}")
 
     evaluation = evaluate(samples, data, constraint, seed=experiment.seed)
-    drawn = {
-        "rule": pictures.distances_to_set(samples, constraint),
-        "marginals": pictures.marginals(data.train_as_measured, samples, data.columns),
-        "plane": pictures.principal_plane(data.train_as_measured, samples),
-        "losses": pictures.losses(histories),
-    }
+    drawn = _pictures(samples, data, constraint, stages.histories)
     (folder.path / "pictures").mkdir(exist_ok=True)
     for name, content in drawn.items():
         (folder.path / "pictures" / f"{name}.png").write_bytes(content)
-    record = _record(experiment, data, constraint, models, evaluation, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    record = record_of(experiment, constraint, data, models, stages.stages, evaluation, seconds)
     write_report(folder.path, record, drawn)
     folder.finish()
-    return folder.path, evaluation
+    return evaluation
 
 
-def _trained(
-    key: str, model: Generator, experiment: Experiment, data: Prepared, folder: RunFolder
-) -> tuple[Generator, list[float]]:
-    """The trained model with the loss of each step: loaded if it is there already, else trained and saved."""
-    home = folder.path / _HOMES[key]
-    losses = folder.path / f"{_HOMES[key]}-losses.csv"
-    if not home.exists():
-        state = folder.training_state(key)
-        # The baseline is trained on the very rows, in the very order, that the mirrored model is.
-        history = fit(model, data.train, experiment.training, seed=experiment.seed, checkpoint=state, label=key)
-        write_table(losses, ["loss"], np.array(history)[:, None])
-        tain.save(model.cpu(), home, notes={"columns": list(data.columns)})
-    # What is sampled from is what was saved, so a run that was stopped between the two ends like any other.
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return tain.load(home).to(device), read_table(losses).values[:, 0].tolist()
+def _write_samples(folder: Path, name: str, samples: Tensor, data: Prepared) -> Path:
+    if data.columns:
+        path = folder / f"{name}.csv"
+        write_table(path, data.columns, samples.numpy())
+    else:
+        path = folder / f"{name}.npy"
+        write_array(path, samples)
+    return path
+
+
+def _pictures(
+    samples: dict[str, Tensor], data: Prepared, constraint: Constraint, histories: dict[str, list[float]]
+) -> dict[str, bytes]:
+    measured = data.train_as_measured
+    rows = {key: features(drawn) for key, drawn in samples.items()}
+    look = (
+        {"marginals": pictures.marginals(measured, samples, data.columns)}
+        if data.columns
+        else {"grids": grids(measured, samples)}
+    )
+    return {
+        "rule": pictures.distances_to_set(samples, constraint),
+        **look,
+        "plane": pictures.principal_plane(features(measured), rows),
+        "losses": pictures.losses(histories),
+    }
 
 
 def _describe(data: Prepared) -> str:
     treatment = data.treatment
-    text = f"{treatment.rows} rows of {len(data.columns)} columns, {len(data.held_out)} held out."
+    what = f"{len(data.columns)} columns" if data.columns else f"shape {tuple(data.train.shape[1:])}"
+    text = f"{treatment.rows} rows of {what}, {len(data.held_out)} held out."
     if treatment.off_set:
         text += f" {treatment.off_set} rows were rounded and are put back on the set."
     if treatment.boundary_rows:
         count = sum(treatment.boundary_entries.values())
         text += f" {count} values in {treatment.boundary_rows} rows were on its boundary and are moved inside."
     return text
-
-
-def _record(
-    experiment: Experiment,
-    data: Prepared,
-    constraint: Constraint,
-    models: dict[str, Generator],
-    evaluation: Evaluation,
-    seconds: float,
-) -> dict[str, Any]:
-    mirrored = models["samples"]
-    assert isinstance(mirrored, tain.Mirrored)
-    return {
-        "title": experiment.title or "An experiment of tain",
-        "rule": {
-            "constraint": repr(constraint),
-            "mirror": tain.identify(mirrored.mirror).name,
-            "generator": tain.identify(mirrored.generator).name,
-        },
-        "candidates": list(models),
-        "data": {
-            "file": Path(experiment.data.file).name,
-            "columns": list(data.columns),
-            "train": len(data.train),
-            "held_out": len(data.held_out),
-            "treatment": attrs.asdict(data.treatment),
-        },
-        "evaluation": attrs.asdict(evaluation),
-        "made": {
-            **{f"training: {key}": value for key, value in attrs.asdict(experiment.training).items()},
-            **{f"generator: {key}": str(value) for key, value in tain.configuration(mirrored.generator).items()},
-            "weights of the generator": _count(mirrored.generator),
-            "seed": experiment.seed,
-            "versions": ", ".join(f"{name} {version(name)}" for name in ("tain", "tain-lab", "torch")),
-            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, {_device()}",
-            "seconds (of this call)": round(seconds, 1),
-        },
-    }
-
-
-def _count(model: Generator) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def _device() -> str:
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"

@@ -2,9 +2,10 @@
 
 run.json            status (running or finished) and the fingerprint of the experiment
 experiment.toml     a copy of it
-progress/           states of training; gone when the run is finished
+progress/           states of training, and models on the way to the final one; gone when the run is finished
+stages.json         what each training takes, if the mirror map is learned; decided once
 model/, baseline/   trained models, as tain.load reads them
-samples.csv, baseline-samples.csv
+samples.csv, baseline-samples.csv (.npy, if they are arrays)
 report.html, report.json, pictures/
 """
 
@@ -16,7 +17,7 @@ from typing import Any, Literal, final
 from tain.atomic import write_text
 from tain.errors import CheckpointError, DataError
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "is_finished"]
 
 _RECORD = "run.json"
 
@@ -73,6 +74,15 @@ class RunFolder:
 
     def _write(self, status: Literal["running", "finished"]) -> None:
         write_text(self.path / _RECORD, json.dumps({"status": status, "digest": self._digest}, indent=2) + "\n")
+
+
+def is_finished(path: Path, digest: str) -> bool:
+    """Whether a folder holds the finished run of the experiment with this fingerprint.
+
+    Raises:
+        DataError, CheckpointError: the path is no folder, or one with files of no run.
+    """
+    return _read(path) == {"status": "finished", "digest": digest}
 
 
 def _read(path: Path) -> dict[str, Any] | None:

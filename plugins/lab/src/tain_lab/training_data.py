@@ -12,17 +12,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tain import Conditional, Generator, Mirrored, MirrorMap
-from tain.errors import DataError, MissingCapabilityError, ShapeError
+from tain import Conditional, Constraint, Generator, Learned, Mirrored, MirrorMap
+from tain.errors import ConfigurationError, DataError, MissingCapabilityError, OutsideSetError, ShapeError
+from tain.explanation import Explanation
 
-__all__ = ["mirror_images", "require_condition", "require_data"]
+__all__ = ["chunks", "mirror_images", "require_condition", "require_data", "require_finite", "require_kept", "space"]
 
 _CHUNK = 2**24  # bytes that are looked at together
 _MEMORY = 2**30  # bytes of mirror images that are held in memory; more go to a file
 
 
-def require_data(data: Tensor, event_shape: tuple[int, ...]) -> None:
-    """Refuse data that are no finite samples of shape `event_shape`.
+def require_data(data: Tensor, event_shape: tuple[int, ...], what: str = "data") -> None:
+    """Refuse data that are no finite samples of shape `event_shape`; `what` is how messages call them.
 
     Raises:
         ShapeError: their shape is not (N, *event_shape) with N at least 1.
@@ -30,15 +31,48 @@ def require_data(data: Tensor, event_shape: tuple[int, ...]) -> None:
     """
     if tuple(data.shape[1:]) != event_shape or len(data) == 0:
         raise ShapeError(
-            f"fit: data have shape {tuple(data.shape)}, but must have (N, {', '.join(map(str, event_shape))}) "
+            f"fit: {what} have shape {tuple(data.shape)}, but must have (N, {', '.join(map(str, event_shape))}) "
             "with N at least 1."
         )
     if not data.is_floating_point():
-        raise DataError(f"fit: data are of dtype {data.dtype}, but must be floating-point numbers. Use data.float().")
-    _require_finite("data", data)
+        raise DataError(
+            f"fit: {what} are of dtype {data.dtype}, but must be floating-point numbers. Use {what}.float()."
+        )
+    require_finite(what, data)
 
 
-def require_condition(condition: Tensor, data: Tensor, model: Generator) -> None:
+@torch.no_grad()
+def require_kept(data: Tensor, constraint: Constraint, tolerance: float | None = None) -> None:
+    """Refuse samples that break the rule they are to teach, and a rule whose distance is none.
+
+    Args:
+        data: samples, shape (N, *S).
+        constraint: the rule.
+        tolerance: distance up to which a row keeps it; by default the rule's own in single precision, since files
+            hold rounded numbers.
+
+    Raises:
+        OutsideSetError: names the worst rows, the first being 0, with their distances and the tolerance.
+        ConfigurationError: a distance is negative.
+        ShapeError: the distance is not one number a sample, or the samples do not fit the rule.
+    """
+    limit = max(0.0 if tolerance is None else tolerance, constraint.tolerance(torch.float32))
+    outside: dict[int, float] = {}
+    for rows in chunks(data):
+        found = constraint.explain(data[rows], limit)
+        outside |= {rows.start + row: by for row, by in zip(found.rows, found.distances, strict=True)}
+        lowest = float(constraint.distance(data[rows]).min())
+        if lowest < 0:
+            raise ConfigurationError(
+                f"fit: {type(constraint).__name__} gives a distance of {lowest:.3g}, but must give at least 0, and 0 "
+                "on the set. Mend its distance, as by abs()."
+            )
+    if outside:
+        whole = Explanation(type(constraint).__name__, len(data), tuple(outside), tuple(outside.values()), limit)
+        raise OutsideSetError(f"fit: the data break the rule that they are to teach. {whole} Mend these rows.")
+
+
+def require_condition(condition: Tensor, data: Tensor, model: Generator | Learned) -> None:
     """Refuse conditions that do not go with the data or the model.
 
     Raises:
@@ -58,7 +92,7 @@ def require_condition(condition: Tensor, data: Tensor, model: Generator) -> None
             f"shape {shape} for each of the {len(data)} rows of data."
         )
     if condition.is_floating_point():
-        _require_finite("the conditions", condition)
+        require_finite("the conditions", condition)
 
 
 @torch.no_grad()
@@ -78,28 +112,30 @@ def mirror_images(mirror: MirrorMap, data: Tensor, dtype: torch.dtype, folder: P
     """
     device = next((tensor.device for tensor in (*mirror.parameters(), *mirror.buffers())), data.device)
     shape = (len(data), *mirror.mirror_shape(tuple(data.shape[1:])))
-    images = _space(shape, dtype, folder)
-    for rows in _chunks(data):
+    images = space(shape, dtype, folder)
+    for rows in chunks(data):
         images[rows] = mirror(data[rows].to(device)).to("cpu", dtype)
-    _require_finite("the mirror images of the data", images)
+    require_finite("the mirror images of the data", images)
     return images
 
 
-def _space(shape: tuple[int, ...], dtype: torch.dtype, folder: Path | None) -> Tensor:
+def space(shape: tuple[int, ...], dtype: torch.dtype, folder: Path | None = None) -> Tensor:
+    """An array to be filled: in memory, or in a file without a name if it is larger than 1 GiB."""
     if math.prod(shape) * dtype.itemsize <= _MEMORY:
         return torch.empty(shape, dtype=dtype)
     with tempfile.NamedTemporaryFile(dir=folder) as file:  # it loses its name here, and its space with the tensor
         return torch.from_file(file.name, shared=True, size=math.prod(shape), dtype=dtype).view(shape)
 
 
-def _chunks(data: Tensor) -> Iterator[slice]:
+def chunks(data: Tensor) -> Iterator[slice]:
+    """All rows, a few at a time."""
     rows = max(1, _CHUNK // max(1, data[0].numel() * data.element_size()))
     return (slice(start, start + rows) for start in range(0, len(data), rows))
 
 
-def _require_finite(what: str, values: Tensor) -> None:
+def require_finite(what: str, values: Tensor) -> None:
     bad: list[int] = []
-    for rows in _chunks(values):
+    for rows in chunks(values):
         if not bool(torch.isfinite(values[rows].sum())):  # a sum of finite numbers may be infinite, so look again
             finite = torch.isfinite(values[rows]).flatten(1).all(1)
             bad += (rows.start + (~finite).nonzero().flatten()).tolist()

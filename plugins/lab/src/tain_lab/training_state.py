@@ -17,7 +17,6 @@ from torch.distributed.checkpoint.state_dict import (
     set_optimizer_state_dict,
 )
 
-from tain import Generator
 from tain.atomic import write_bytes
 from tain.errors import CheckpointError, one_line
 from tain_lab.settings import Settings
@@ -39,14 +38,13 @@ class TrainingState:
 
     def __init__(
         self,
-        model: Generator,
+        model: nn.Module,
         optimizer: torch.optim.Optimizer,
         weights: Sequence[nn.Parameter],
         settings: Settings,
         seed: int,
     ) -> None:
         self.model, self.optimizer, self.weights = model, optimizer, weights
-        self.settings, self.seed = settings, seed
         self.average = [weight.detach().clone() for weight in weights]
         self._good = [average.clone() for average in self.average]
         self.step = 0

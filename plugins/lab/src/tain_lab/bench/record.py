@@ -17,7 +17,7 @@ Figures = Mapping[str, Any]
 class BenchSettings:
     """What all benches can be told. Equal settings give equal figures on one machine, but for the times."""
 
-    steps: Annotated[int, Field("training steps of each model", at_least=1)] = 5000
+    steps: Annotated[int, Field("training steps of each model", at_least=1)] = 10_000
     rows: Annotated[int, Field("rows compared; most published figures hold at 10,000", at_least=100)] = 10_000
     repeats: Annotated[int, Field("fresh draws of samples and of data that are compared", at_least=1)] = 2
     seed: Annotated[int, Field("of the data, the training and the samples", at_least=0)] = 0

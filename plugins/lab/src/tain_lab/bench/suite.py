@@ -26,6 +26,7 @@ __all__ = ["BENCH", "GOAL"]
 GOAL = 1.3
 """Largest Sinkhorn divergence that counts as reached, in those of data to data."""
 
+_EVALUATIONS = 50  # a sample
 _MOST_DRAWS = 3  # baseline samples that rejection may draw, for each one that it must keep
 _SHOWN = 2000  # points in a picture
 
@@ -36,9 +37,10 @@ def _measure(case: str, settings: BenchSettings) -> Result:
     mirror, draw = entry.mirror_map(rule), entry.law(rule)
     train = draw(TRAINING_ROWS, stream(settings.seed, case, "train"))
     shape = tuple(train.shape[1:])
-    generator = build(settings.generator, mirror.mirror_shape(shape), settings.seed, tails=entry.tails)
+    options = {"evaluations": _EVALUATIONS}
+    generator = build(settings.generator, mirror.mirror_shape(shape), settings.seed, tails=entry.tails, **options)
     ours = trained(Mirrored(mirror, generator), train, settings, case)
-    baseline = trained(build(settings.generator, shape, settings.seed), train, settings, f"{case}, baseline")
+    baseline = trained(build(settings.generator, shape, settings.seed, **options), train, settings, f"{case}, baseline")
 
     rows = settings.rows
     held_out = draw(rows, stream(settings.seed, case, "held out"))
