@@ -31,8 +31,8 @@ class Trained:
 
     Attributes:
         model: in evaluation mode.
-        seconds: that its training took.
-        steps_a_second: of the training.
+        seconds: of processor time that its training took, which other work on the machine does not change.
+        steps_a_second: of the training, in that time.
     """
 
     model: Generator
@@ -50,7 +50,7 @@ def build(name: str, event_shape: tuple[int, ...], seed: int, **options: Any) ->
 
 def trained(model: Generator, data: Tensor, settings: BenchSettings, label: str) -> Trained:
     """The model, trained on rows (N, d)."""
-    started = time.perf_counter()
+    started = time.process_time()
     fit(model, data, attrs.evolve(TRAINING, steps=settings.steps), seed=settings.seed, label=label)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     return Trained(model, seconds, settings.steps / seconds)
