@@ -143,8 +143,8 @@ BENCH = Bench(
     verdict=_verdict,
     notes=(
         "Distances are those to new data, in standard deviations of each column, of as many samples and of as many "
-        "further data; means over the repeats. Baseline and rejection: Sinkhorn in units of that of data. Training is in "
-        "processor time.",
+        "further data; means over the repeats. Baseline and rejection: Sinkhorn in units of that of data. Training is "
+        "in processor time.",
         "Baseline: the same generator without a mirror map, trained as long on the same rows. Rejection: its samples "
         "inside the set. On a simplex none is, since sums of numbers that were drawn are never one.",
         "Sets: Mirror Diffusion Models (https://arxiv.org/abs/2310.01236), Mirror Flow Matching "
