@@ -29,12 +29,17 @@ class Jacobian:
     J is never written out. J p is the derivative of J' u by u: that needs no forward derivatives, which not every
     operation has. One equation needs no second derivative either.
 
+    Args:
+        constraint: the rule.
+        x: samples, (B, *S).
+        scale: J is the derivative by x / scale, of any shape that multiplies x.
+
     Raises:
         ConfigurationError: the rule is cut off from autograd.
     """
 
-    def __init__(self, constraint: Constraint, x: Tensor) -> None:
-        self._x = x.detach().requires_grad_()
+    def __init__(self, constraint: Constraint, x: Tensor, scale: Tensor | float = 1.0) -> None:
+        self._x, self._scale = x.detach().requires_grad_(), scale
         self._values = equations(constraint, self._x)
         if not self._values.requires_grad:
             name = "residual" if supports(constraint, Residual) else "distance"
@@ -62,16 +67,19 @@ class Jacobian:
 
     def _pull(self, u: Tensor, create_graph: bool = False) -> Tensor:
         (slope,) = grad(self._values, self._x, u, retain_graph=True, create_graph=create_graph, materialize_grads=True)
-        return slope
+        return slope * self._scale
 
 
-def shortest(jacobian: Jacobian, wanted: Tensor) -> Tensor:
-    """The shortest v for which J v is nearest to `wanted`, (B, K) to (B, *S), by conjugate gradients, row by row."""
+def shortest(jacobian: Jacobian, wanted: Tensor, iterations: int = _ITERATIONS) -> Tensor:
+    """The shortest v for which J v is nearest to `wanted`, (B, K) to (B, *S), by conjugate gradients, row by row.
+
+    Of few iterations v is what they come to: after one, Cauchy's step along the gradient.
+    """
     rounding = torch.finfo(wanted.dtype).eps
     rest, slope = wanted, jacobian.transposed_times(wanted)
     v, direction, square = torch.zeros_like(slope), slope, _square(slope)
     enough, noise = rounding * _square(wanted), (30 * rounding) ** 2 * square
-    for _ in range(_ITERATIONS):
+    for _ in range(iterations):
         on = (_square(rest) > enough) & (square > noise)
         if not on.any():
             break
