@@ -44,13 +44,15 @@ def made(form: str, seed: int) -> NeuralMirrorMap:
         "resnet": {"event_shape": (1, 8, 8), "forward_map": "resnet", "forward_width": 4, "inverse_map": "resnet"},
         "bfloat16": {},
         "finetuning": {},
+        "two steps": {"unrolled_steps": 2},
+        "untold": {"unrolled_steps": 0},
     }
     arguments = {"event_shape": SHAPE, "width": 4, "sigma_max": 0.0, "seed": seed, **forms[form]}
     mirror = NeuralMirrorMap(Total(), **arguments)
     return mirror if form == "bfloat16" else mirror.double()
 
 
-FORMS = ("icnn", "periodic", "resnet", "bfloat16", "finetuning")
+FORMS = ("icnn", "periodic", "resnet", "bfloat16", "finetuning", "two steps", "untold")
 
 
 def trained(form: str, seed: int, rows: slice, parallel: bool):

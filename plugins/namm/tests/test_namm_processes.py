@@ -49,7 +49,7 @@ def results(tmp_path_factory):
     return [json.loads((home / f"result-{number}.json").read_text()) for number in range(2)]
 
 
-@pytest.mark.parametrize("form", ["icnn", "periodic", "resnet", "bfloat16", "finetuning"])
+@pytest.mark.parametrize("form", ["icnn", "periodic", "resnet", "bfloat16", "finetuning", "two steps", "untold"])
 def test_two_processes_train_as_one(single, results, form):
     first, second = (result[form] for result in results)
     assert first == second

@@ -5,7 +5,6 @@ from typing import Annotated, Literal, final
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from tain import (
     ConfigurationError,
@@ -16,14 +15,21 @@ from tain import (
     MissingCapabilityError,
     ShapeError,
 )
-from tain.randomness import generator, standard_normal, uniform
+from tain.randomness import generator, standard_normal
 from tain_namm.distance_check import check_distance, require_inside
 from tain_namm.input_convex import InputConvexGradient
 from tain_namm.networks import forward_network, inverse_network
 from tain_namm.newton import solve
+from tain_namm.objective import Objective
+from tain_namm.residual import Residual
+from tain_namm.rule_step import rule_step
+from tain_namm.shape_check import checked_patch
 from tain_namm.units import Units
+from tain_namm.unrolled import Unrolled
 
 __all__ = ["NeuralMirrorMap"]
+
+_OFF = 0.01  # how far off the data, at least, the rule is tried, in standardised units
 
 
 @final
@@ -47,10 +53,14 @@ class NeuralMirrorMap(Finetunable):
     to u; mirror images, and so sigma_max, are in these units. With `standardised=False`, as in the source, u is x.
 
     f is the gradient of a strongly convex function ("icnn"), which `exact_inverse` inverts numerically, or a residual
-    network ("resnet"), the source's ablation. g starts at the inverse that f starts with and learns a correction, by a
-    "unet" or the source's "resnet"; with `residual=False` it is the bare network. Of vectors, all but the icnn are
-    residual perceptrons. Icnn and unet take 2 x 2 pixels as one with more channels where the size allows it, which is
-    some four times cheaper (`patch=1`: not).
+    network ("resnet"), the source's ablation. g starts at the inverse that f starts with, y / mu, takes K Gauss-Newton
+    steps on the rule (`unrolled_steps`), and adds a correction to each, by a "unet" or the source's "resnet", which is
+    told the step. With `unrolled_steps=0`, as in the source, it is told nothing; with `residual=False`, the inverse is
+    the bare network. Of vectors, all but the icnn are residual perceptrons. Icnn and unet take 2 x 2 pixels as one with
+    more channels where the size allows it, which is some four times cheaper (`patch=1`: not).
+
+    The steps' derivatives are Gauss and Newton's approximation too: those of `inverse` and of the losses are exact
+    where the rule is linear. They cannot be differentiated again.
 
     Weights are drawn from `seed` alone. Weights of the constraint, such as those of a counting network, are frozen:
     else it would be trained to call every sample right.
@@ -63,7 +73,8 @@ class NeuralMirrorMap(Finetunable):
 
     Raises:
         ConfigurationError: an argument is of another type or beyond its limit, `event_shape` has neither one nor three
-            dimensions, is another than the constraint's, or is too small for a "resnet".
+            dimensions, is another than the constraint's, or is too small for a "resnet"; or steps of a rule are to be
+            taken by an inverse that is no correction.
 
     Example:
         >>> import tain
@@ -91,6 +102,9 @@ class NeuralMirrorMap(Finetunable):
         forward_map: Annotated[Literal["icnn", "resnet"], Field("network of the forward map")] = "icnn",
         inverse_map: Annotated[Literal["unet", "resnet"], Field("network of the inverse, of images")] = "unet",
         residual: Annotated[bool, Field("whether the inverse's network is a correction")] = True,
+        unrolled_steps: Annotated[
+            int | None, Field("Gauss-Newton steps on the rule; by default 1 if residual, else 0", at_least=0)
+        ] = None,
         width: Annotated[int, Field("features of the inverse's first layer", at_least=1)] = 16,
         blocks: Annotated[int, Field("residual blocks of the inverse", at_least=1)] = 1,
         forward_width: Annotated[int, Field("features of the forward map's layers", at_least=1)] = 8,
@@ -104,35 +118,29 @@ class NeuralMirrorMap(Finetunable):
         seed: Annotated[int, Field("seed of the initial weights", at_least=0)] = 0,
     ):
         super().__init__()
-        if len(event_shape) not in (1, 3) or len(event_shape) != constraint.event_ndim:
+        patch = checked_patch(constraint, event_shape, patch)
+        steps = int(residual) if unrolled_steps is None else unrolled_steps
+        if steps and not residual:
             raise ConfigurationError(
-                f"NeuralMirrorMap: 'event_shape' is {event_shape}, but must be (N,) for vectors or (C, H, W) for "
-                f"images, and {type(constraint).__name__} is a rule of samples with {constraint.event_ndim} "
-                "dimensions. Give the shape of one sample."
-            )
-        if constraint.event_shape not in (None, event_shape):
-            raise ConfigurationError(
-                f"NeuralMirrorMap: 'event_shape' is {event_shape}, but {type(constraint).__name__} is a rule of "
-                f"samples of shape {constraint.event_shape}. Give that."
-            )
-        patch = _patch(event_shape) if patch is None else patch
-        if any(length % patch for length in event_shape[1:]):
-            raise ConfigurationError(
-                f"NeuralMirrorMap: 'patch' is {patch}, but must divide height and width of {event_shape}. Leave it out."
+                f"NeuralMirrorMap: 'unrolled_steps' is {steps}, but must be 0 with residual=False. Leave one out."
             )
         self.constraint, self.event_shape = constraint.requires_grad_(False), event_shape
-        self.sigma_max, self.constraint_weight, self.regularisation = sigma_max, constraint_weight, regularisation
-        self.noise, self.variant, self.standardised = noise, variant, standardised
+        self.objective = Objective(sigma_max, constraint_weight, regularisation, noise, variant)
+        self.standardised = standardised
         self.units = Units(event_shape)
+        slope = None if not residual else strong_convexity if forward_map == "icnn" else 1.0
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             self.forward_map = forward_network(
                 forward_map, event_shape, forward_width, layers, strong_convexity, periodic, patch
             )
-            slope = strong_convexity if forward_map == "icnn" else 1.0
-            self.inverse_map = inverse_network(
-                inverse_map, event_shape, width, blocks, periodic, slope if residual else None, patch
-            )
+            network = inverse_network(inverse_map, event_shape, width, blocks, periodic, slope, patch, told=steps > 0)
+        self._noise = sigma_max or 1.0
+        self.inverse_map: Residual | Unrolled
+        if steps and slope is not None:
+            self.inverse_map = Unrolled(network, slope, steps, self._noise)
+        else:
+            self.inverse_map = Residual(network, slope)
         self._tried = False
 
     def forward(self, x: Tensor) -> Tensor:
@@ -142,7 +150,7 @@ class NeuralMirrorMap(Finetunable):
 
     def inverse(self, y: Tensor) -> Tensor:
         """Samples near to the set: (B, *event_shape) to the same."""
-        return self.units.restored(self.inverse_map(y))
+        return self.units.restored(self._returned(y))
 
     def exact_inverse(self, y: Tensor, *, tolerance: float = 1e-5, max_steps: int = 50) -> Tensor:
         """The one x that `forward` takes to y, found by Newton's method: what `inverse` should give of exact images.
@@ -196,19 +204,9 @@ class NeuralMirrorMap(Finetunable):
             ConfigurationError: at the first call, if the distance is negative, not one number a row, not finite or
                 without gradient.
         """
+        self._try(x)
         u = self.units.standardised(x)
-        v = self.forward_map(u)
-        w = v + self._perturbation(v, generator(rng))
-        returned, restored = self.inverse_map(torch.cat((v, w))).chunk(2)
-        if self.variant == "paper":
-            cycle = _mean(u - returned) + _mean(v - self.forward_map(returned))
-        else:
-            cycle = _mean(u - returned) / 2 + _mean(w - self.forward_map(restored)) / 2
-        change = u - v
-        if self.variant == "released" and isinstance(self.forward_map, InputConvexGradient):
-            mu = self.forward_map.strong_convexity
-            change = (v - mu * u) / (1 - mu)  # the gradient of phi
-        return cycle + self.constraint_weight * self._distance(restored) + self.regularisation * _mean(change)
+        return self.objective.loss(self.forward_map, self._returned, self._distance, u, rng)
 
     def finetuning_loss(self, x: Tensor, y: Tensor, *, rng: torch.Generator | int | None = None) -> Tensor:
         """The loss of each pair of a sample of the data and a generated image y, both (B, *event_shape), to (B,).
@@ -219,44 +217,32 @@ class NeuralMirrorMap(Finetunable):
 
         and for the variant "released" |u - g(v)| / 2 + |w - f(g(w))| / 2 + lambda distance(g(w)).
         """
-        frozen = {name: weight.detach() for name, weight in self.forward_map.named_parameters()}
+        self._try(x)
         u = self.units.standardised(x)
-        with torch.no_grad():
-            v = self.forward_map(u)
-        w = y + self._perturbation(y, generator(rng))
-        again = y if self.variant == "paper" else w
-        parts = (v, y, w) if self.variant == "paper" else (v, w)
-        returned, *middle, restored = self.inverse_map(torch.cat(parts)).chunk(len(parts))
-        image = functional_call(self.forward_map, frozen, (middle[0] if middle else restored,))
-        cycle = _mean(u - returned) + _mean(again - image)
-        weight = 1.0 if self.variant == "paper" else 0.5
-        return weight * cycle + self.constraint_weight * self._distance(restored)
+        return self.objective.finetuning_loss(self.forward_map, self._returned, self._distance, u, y, rng)
 
     def finetuned(self) -> Iterator[nn.Parameter]:
         """The weights of the inverse."""
         yield from self.inverse_map.parameters()
 
-    def _perturbation(self, v: Tensor, rng: torch.Generator) -> Tensor:
-        """sigma z, each row with a sigma of its own."""
-        column = (len(v), *[1] * (v.ndim - 1))
-        share = uniform(column, rng, v) if self.noise == "uniform" else 1.0
-        return self.sigma_max * share * standard_normal(tuple(v.shape), rng, v)
+    def _returned(self, y: Tensor) -> Tensor:
+        """What `inverse` gives, in standardised units."""
+        if isinstance(self.inverse_map, Residual):
+            return self.inverse_map(y)
+        return self.inverse_map(y, self._rule_step)
+
+    def _rule_step(self, u: Tensor) -> Tensor:
+        return rule_step(self.constraint, self.units, u, longest=self._noise)
 
     def _distance(self, u: Tensor) -> Tensor:
         """The distance of samples given in standardised units, computed in the precision of the data."""
         with torch.autocast(u.device.type, enabled=False):
-            x = self.units.restored(u)
-            if not self._tried and len(x):
-                check_distance(self.constraint, x)
-                self._tried = True
-            return self.constraint.distance(x)
+            return self.constraint.distance(self.units.restored(u))
 
-
-def _patch(event_shape: tuple[int, ...]) -> int:
-    """2 x 2 pixels as one, where that leaves enough of them."""
-    return 2 if all(length % 2 == 0 and length >= 16 for length in event_shape[1:]) and len(event_shape) == 3 else 1
-
-
-def _mean(x: Tensor) -> Tensor:
-    """The mean of absolute values of each row: (B, *S) to (B,)."""
-    return x.abs().flatten(1).mean(1)
+    def _try(self, x: Tensor) -> None:
+        """Try the rule, once, at the data moved by noise."""
+        if self._tried or not len(x):
+            return
+        noise = max(self.objective.sigma_max, _OFF) * standard_normal(tuple(x.shape), generator(0), x)
+        check_distance(self.constraint, x + self.units.scale * noise)
+        self._tried = True

@@ -25,13 +25,15 @@ def forward_network(
 
 
 def inverse_network(
-    name: str, event_shape: Shape, width: int, blocks: int, periodic: bool, slope: float | None, patch: int
+    name: str, event_shape: Shape, width: int, blocks: int, periodic: bool, slope: float | None, patch: int, told: bool
 ) -> nn.Module:
-    """The inverse map: y / slope and a correction, or the correction alone if `slope` is None."""
+    """The inverse map's network: its results are small at first, unless `slope` is None.
+
+    If it is `told` the rule's step, it is given twice the channels.
+    """
+    inputs = 2 * event_shape[0] if told else event_shape[0]
     if len(event_shape) == 1:
-        network: nn.Module = Perceptron(event_shape[0], width, blocks, small=slope is not None)
-    elif name == "unet":
-        network = UNet(event_shape, width, blocks, periodic, small=slope is not None, patch=patch)
-    else:
-        network = ResNet(event_shape, width, blocks, small=slope is not None)
-    return Residual(network, slope)
+        return Perceptron(event_shape[0], width, blocks, slope is not None, inputs)
+    if name == "unet":
+        return UNet(event_shape, width, blocks, periodic, slope is not None, patch, inputs)
+    return ResNet(event_shape, width, blocks, slope is not None, inputs)

@@ -18,8 +18,8 @@ def tain_mirror_maps() -> Iterator[tain.Component]:
 
     def examples() -> list[NeuralMirrorMap]:
         return [
-            NeuralMirrorMap(Parabola(), (3,), width=8),
-            NeuralMirrorMap(Parabola(), (3,), width=8, forward_map="resnet", variant="released"),
+            NeuralMirrorMap(Parabola(), (3,), width=8, unrolled_steps=0),
+            NeuralMirrorMap(Parabola(), (3,), width=8, unrolled_steps=0, forward_map="resnet", variant="released"),
         ]
 
     summary = "learned from data, for any rule with a differentiable distance"

@@ -5,9 +5,9 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Residual", "shrink"]
+__all__ = ["LARGEST", "Residual", "shrink"]
 
-_LARGEST = 100.0  # in standardised units: images are nowhere near, and no layer overflows
+LARGEST = 100.0  # in standardised units: images are nowhere near, and no layer overflows
 
 
 @final
@@ -32,7 +32,7 @@ class Residual(nn.Module):
 
     def forward(self, y: Tensor) -> Tensor:
         """Shape of y."""
-        found: Tensor = self.network(y.clamp(-_LARGEST, _LARGEST))
+        found: Tensor = self.network(y.clamp(-LARGEST, LARGEST))
         return found if self.slope is None else y / self.slope + found
 
 

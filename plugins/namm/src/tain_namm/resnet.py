@@ -15,7 +15,7 @@ _SMALLEST = 8  # pixels a side: two halvings must leave more than one, or instan
 
 @final
 class ResNet(nn.Module):
-    """Images (B, C, H, W) to the same: two halvings, residual blocks at a quarter of the size, and back.
+    """Images (B, inputs, H, W) to (B, C, H, W): two halvings, residual blocks at a quarter of the size, and back.
 
     Instance normalisation is that of each image by itself. The released code also has dropout of one half in each
     block, which the paper does not speak of and this has not.
@@ -30,6 +30,7 @@ class ResNet(nn.Module):
         width: features of the first layer; the blocks have four times as many.
         blocks: number of residual blocks.
         small: let it give next to nothing until it is trained, as residual forms want it.
+        inputs: channels of what it is given; by default C.
 
     Raises:
         ConfigurationError: the images are smaller.
@@ -40,7 +41,14 @@ class ResNet(nn.Module):
         torch.Size([2, 1, 8, 12])
     """
 
-    def __init__(self, event_shape: tuple[int, ...], width: int = 64, blocks: int = 6, small: bool = False):
+    def __init__(
+        self,
+        event_shape: tuple[int, ...],
+        width: int = 64,
+        blocks: int = 6,
+        small: bool = False,
+        inputs: int | None = None,
+    ):
         super().__init__()
         channels, height, width_in_pixels = event_shape
         if min(height, width_in_pixels) < _SMALLEST:
@@ -50,7 +58,7 @@ class ResNet(nn.Module):
             )
         self.size = (height, width_in_pixels)
         self.down = nn.Sequential(
-            _convolution(channels, width, 7),
+            _convolution(channels if inputs is None else inputs, width, 7),
             _convolution(width, 2 * width, 3, 2),
             _convolution(2 * width, 4 * width, 3, 2),
         )
@@ -69,7 +77,7 @@ class ResNet(nn.Module):
             shrink(self.last)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C, H, W)."""
+        """(B, inputs, H, W) to (B, C, H, W)."""
         hidden = self.down(x.contiguous(memory_format=torch.channels_last))
         for block in self.blocks:
             hidden = hidden + block(hidden)

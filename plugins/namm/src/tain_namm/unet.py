@@ -19,7 +19,7 @@ _WIDEST = 4  # times the width of the first level
 
 @final
 class UNet(nn.Module):
-    """Images (B, C, H, W) of any size to the same.
+    """Images (B, inputs, H, W) of any size to (B, C, H, W).
 
     Up to three halvings, with residual convolutions on the way back at each level, where a linear map of the mean over
     pixels is added as well, for rules on the image as a whole. Nothing is normalised: a rule may be about how large
@@ -34,6 +34,7 @@ class UNet(nn.Module):
         periodic: whether images go on beyond an edge with those of the other one, and not with zeros.
         small: let it give next to nothing until it is trained, as residual forms want it.
         patch: how many pixels a side are taken together as one with more channels; H and W are multiples of it.
+        inputs: channels of what it is given; by default C.
 
     Example:
         >>> UNet((2, 9, 6), width=4)(torch.ones(3, 2, 9, 6)).shape
@@ -48,6 +49,7 @@ class UNet(nn.Module):
         periodic: bool = False,
         small: bool = True,
         patch: int = 1,
+        inputs: int | None = None,
     ):
         super().__init__()
         channels, size = event_shape[0] * patch**2, [length // patch for length in event_shape[1:]]
@@ -56,7 +58,8 @@ class UNet(nn.Module):
         while len(widths) <= _LEVELS and min(size) > _SMALLEST:
             size = [-(-length // 2) for length in size]
             widths.append(width * min(2 ** len(widths), _WIDEST))
-        self.first = _Convolution(channels, width, periodic)
+        given = channels if inputs is None else inputs * patch**2
+        self.first = _Convolution(given, width, periodic)
         self.down = nn.ModuleList(_Convolution(a, b, periodic, stride=2) for a, b in pairwise(widths))
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
         self.levels = nn.ModuleList(_Level(features, blocks, periodic) for features in widths)
@@ -65,7 +68,7 @@ class UNet(nn.Module):
             shrink(self.last)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C, H, W)."""
+        """(B, inputs, H, W) to (B, C, H, W)."""
         x = split(x, self.patch)
         hidden = self.first(x.contiguous(memory_format=torch.channels_last))
         levels = [hidden]
