@@ -16,7 +16,7 @@ def test_a_table_is_made_of_its_figures_and_shown(path):
     record = json.loads(path.read_text())
     table = path.with_suffix(".md").read_text()
     assert table == table_of(find_bench(record["bench"]), record)
-    assert table in (DOCS / "reference" / "generators.md").read_text()
+    assert any(table in page.read_text() for page in (DOCS / "reference").glob("*.md"))
 
 
 def test_there_are_tables():

@@ -44,6 +44,8 @@ class Bench:
         row: the figures of one case as cells of a table, by column.
         verdict: one sentence on the figures of all cases.
         notes: lines below the table: what the columns mean, where the cases come from.
+        goes_on: whether `measure` takes, third, a folder of the case's own, in which a measurement that was stopped
+            finds what it had made. It is gone when all cases are measured.
 
     Example:
         >>> bench = Bench(
@@ -61,7 +63,8 @@ class Bench:
     name: str
     summary: str
     cases: tuple[str, ...]
-    measure: Callable[[str, BenchSettings], Result]
+    measure: Callable[..., Result]
     row: Callable[[Figures], dict[str, str]]
     verdict: Callable[[Sequence[Figures]], str]
     notes: tuple[str, ...] = ()
+    goes_on: bool = False

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from hashlib import sha256
 from importlib.metadata import version
@@ -24,9 +24,9 @@ __all__ = ["benches", "find_bench", "run_bench", "table_of"]
 
 def benches() -> dict[str, Bench]:
     """All benches by name."""
-    from tain_lab.bench import few_steps, likelihood, suite
+    from tain_lab.bench import few_steps, likelihood, namm, suite
 
-    return {bench.name: bench for bench in (suite.BENCH, likelihood.BENCH, few_steps.BENCH)}
+    return {bench.name: bench for bench in (suite.BENCH, likelihood.BENCH, few_steps.BENCH, namm.BENCH)}
 
 
 def find_bench(name: str) -> Bench:
@@ -79,7 +79,8 @@ def run_bench(
     folder = RunFolder(output, sha256(told.encode()).hexdigest(), overwrite=overwrite)
     progress = folder.path / "progress"
     left = [case for case in chosen if not _figures_file(progress, case).is_file()]
-    for case, result in _measured(bench, left, settings, jobs):
+    given = {case: (settings, progress / _stem(case)) if bench.goes_on else (settings,) for case in left}
+    for case, result in _measured(bench, given, jobs):
         if result.picture is not None:
             (folder.path / f"{_stem(case)}.png").write_bytes(result.picture)
         write_text(_figures_file(progress, case), json.dumps(result.figures))
@@ -93,14 +94,14 @@ def run_bench(
     return table
 
 
-def _measured(bench: Bench, cases: Sequence[str], settings: BenchSettings, jobs: int) -> Iterator[tuple[str, Result]]:
-    """Each case with its result, as they come."""
+def _measured(bench: Bench, given: Mapping[str, tuple[Any, ...]], jobs: int) -> Iterator[tuple[str, Result]]:
+    """Each case with its result, as they come; `given` is what its measurement takes besides its name."""
     if jobs == 1:
-        yield from ((case, bench.measure(case, settings)) for case in cases)
+        yield from ((case, bench.measure(case, *told)) for case, told in given.items())
         return
     processes = ProcessPoolExecutor(jobs, get_context("spawn"), torch.set_num_threads, (1,))
     with processes as pool:
-        running = {pool.submit(bench.measure, case, settings): case for case in cases}
+        running = {pool.submit(bench.measure, case, *told): case for case, told in given.items()}
         try:
             yield from ((running[done], done.result()) for done in as_completed(running))
         finally:  # after a failure nothing further is begun
