@@ -44,21 +44,27 @@ class Fit(Problem):
 class Posterior(Problem):
     """Samples given measurements y = operator(x) + noise, with a generator as the prior.
 
+    There is one sample for each row of the measurement. For n samples given one measurement y, of shape (1, *M),
+    repeat it: `y.expand(n, *y.shape[1:])`.
+
     Source: Diffusion Posterior Sampling for General Noisy Inverse Problems, https://arxiv.org/abs/2209.14687
 
     Attributes:
         measurement: y, shape (B, *M).
-        operator: x (B, *S) to (B, *M), differentiable.
-        noise_std: standard deviation of the measurement's noise, above 0.
+        operator: x (B, *S) to (B, *M), differentiable, each row on its own.
+        noise_std: standard deviation of the measurement's noise, above 0: a number, or one for each entry, of a shape
+            that broadcasts to M; None if there is a covariance.
         prior: generator of x.
         constraint: a rule that x keeps, if any.
+        covariance: of the noise of the flattened measurement, shape (m, m) for m entries, instead of `noise_std`.
     """
 
     measurement: Tensor
     operator: Callable[[Tensor], Tensor]
-    noise_std: float
+    noise_std: float | Tensor | None
     prior: Generator
     constraint: Constraint | None = None
+    covariance: Tensor | None = None
 
 
 @attrs.frozen(eq=False)

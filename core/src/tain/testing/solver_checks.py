@@ -14,7 +14,7 @@ from torch import Tensor
 from tain.solvers import Fit, Posterior, Problem, Solution, Solver, Target
 from tain.testing.checks import check
 from tain.testing.compare import at_most, finite, rows_of, same
-from tain.testing.gaussian import Gaussian, Identity
+from tain.testing.gaussian import Anything, Gaussian, Identity
 from tain.testing.outcome import CheckError, NotApplicable
 from tain.testing.trials import Trial
 
@@ -105,7 +105,7 @@ def _problem(kind: type[Problem], trial: Trial) -> Problem:
     if kind is Posterior:
         A = torch.tensor(_MATRIX, dtype=dtype)
         measurement = torch.full((_ROWS, 1), _MEASURED, dtype=dtype)
-        return Posterior(measurement, lambda x: x @ A.T, _NOISE, true)
+        return Posterior(measurement, lambda x: x @ A.T, _NOISE, true, Anything())
     if kind is Target:
         return Target(lambda x: true.log_prob(x), Identity())
     if kind is Fit:
