@@ -45,7 +45,7 @@ def test_the_suite_tells_every_figure(tmp_path):
     assert list(record["cases"]) == ["simplex-3", "cube-2"]
     for figures in record["cases"].values():
         assert figures["outside"]["samples"] == 0
-        assert figures["evaluations"] == 20
+        assert figures["evaluations"] == 50
         for candidate in ("samples", "data", "baseline"):
             assert figures["distances"][candidate].keys() == {"Sinkhorn", "sliced", "MMD"}
             assert all(0 <= value < 100 for value in figures["distances"][candidate].values())
