@@ -74,7 +74,8 @@ def test_a_model_comes_back_from_a_checkpoint_to_the_bit(model, dtype, tmp_path)
     loaded, labels = tain.load(tmp_path / "model"), torch.tensor([0, 1, 2])
     samples = loaded.sample(3, condition=labels, rng=0)
     assert samples.dtype == dtype
-    assert torch.equal(samples, made.sample(3, condition=labels, rng=0))
+    # A loaded model is ready for use; in training mode dropout, even of probability 0, may change the last bits.
+    assert torch.equal(samples, made.eval().sample(3, condition=labels, rng=0))
 
 
 @pytest.mark.parametrize("model", MODELS)

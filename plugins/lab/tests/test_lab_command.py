@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tain
+from tain.registry import Registered, registry
 from tain_lab.command import main
 from tain_lab.tables import read_table
 
@@ -211,9 +212,11 @@ def test_plugins_are_listed_for_people_and_for_programs(capsys):
     assert "mirrored" in records["tain"]["provides"]["generator"]
 
 
-def test_known_plugins_that_are_not_installed_are_listed(capsys):
+def test_known_plugins_that_are_not_installed_are_listed(monkeypatch, capsys):
+    soon = Registered("tain-soon", "tain_soon", "nothing yet", status="planned")
+    monkeypatch.setattr("tain_lab.tell.registry", lambda: (*registry(), soon))
     assert main(["plugins", "--available"]) == 0
-    assert "tain-dps" in capsys.readouterr().out
+    assert "tain-soon" in capsys.readouterr().out
     assert main(["plugins", "--available", "--json"]) == 0
     records = {record["distribution"]: record for record in json.loads(capsys.readouterr().out)}
     assert "tain-lab" not in records

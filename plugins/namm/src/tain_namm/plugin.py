@@ -27,7 +27,7 @@ def tain_mirror_maps() -> Iterator[tain.Component]:
 
 
 @tain.hookimpl
-def tain_mirror_for(constraint: tain.Constraint, event_shape: tuple[int, ...] | None) -> Iterator["NeuralMirrorMap"]:
+def tain_mirror_for(constraint: "tain.Constraint", event_shape: tuple[int, ...] | None) -> Iterator["NeuralMirrorMap"]:
     from tain_namm.mirror import NeuralMirrorMap
     from tain_namm.recipes import recipe
 
