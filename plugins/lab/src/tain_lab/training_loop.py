@@ -49,6 +49,7 @@ class Task:
         path: file for the state of training, if it is kept.
         label: what the progress bar says; None for no bar.
         after_step: called with the number of steps done after each of them.
+        further: what else the training depends on, in words: the state of another training is refused.
     """
 
     module: nn.Module
@@ -60,6 +61,7 @@ class Task:
     path: Path | None
     label: str | None
     after_step: Callable[[int], None] | None = None
+    further: str = ""
 
 
 def checked_settings(settings: Settings | None, steps: int | None = None) -> Settings:
@@ -103,7 +105,7 @@ def run_task(task: Task, accelerator: "Accelerator | None" = None) -> list[float
         _lay_out(everything, torch.channels_last)
     wrapped = accelerator.prepare_model(task.module)  # from here on, all processes have the weights of the main one
     optimizer = torch.optim.AdamW(task.weights, lr=task.settings.learning_rate, weight_decay=0.0, fused=True)
-    state = TrainingState(task.module, optimizer, task.weights, task.settings, task.seed)
+    state = TrainingState(task.module, optimizer, task.weights, task.settings, task.seed, task.further)
     if task.path is not None and task.path.is_file():
         state.read(task.path)
     require_same_step(accelerator, state.step, task.path)

@@ -34,6 +34,7 @@ class TrainingState:
         optimizer: of its parameters.
         weights: its parameters that are trained.
         settings, seed: a file of other settings or another seed is refused.
+        further: what else the training depends on, in words; a file of another is refused.
     """
 
     def __init__(
@@ -43,13 +44,15 @@ class TrainingState:
         weights: Sequence[nn.Parameter],
         settings: Settings,
         seed: int,
+        further: str = "",
     ) -> None:
         self.model, self.optimizer, self.weights = model, optimizer, weights
         self.average = [weight.detach().clone() for weight in weights]
         self._good = [average.clone() for average in self.average]
         self.step = 0
         self.losses: list[float] = []
-        self._training = hashlib.sha256(repr((attrs.asdict(settings), seed)).encode()).hexdigest()
+        told = repr((attrs.asdict(settings), seed)) + further
+        self._training = hashlib.sha256(told.encode()).hexdigest()
 
     def accept(self, losses: list[float]) -> None:
         """The steps since the last call were good: keep their losses, and the averages for `finish`."""
