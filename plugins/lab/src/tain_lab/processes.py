@@ -3,6 +3,7 @@
 Accelerate finds the processes and the device, and wraps the module so that gradients are means over the processes.
 """
 
+import atexit
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,16 @@ def joined(batch: int) -> "Accelerator":
             f"fit: [training] batch is {batch}, but must be at least {accelerator.num_processes}, the number of "
             "processes."
         )
+    if accelerator.num_processes > 1:
+        atexit.unregister(_leave)  # once is enough, however often there is a training
+        atexit.register(_leave)
     return accelerator
+
+
+def _leave() -> None:
+    """Take this process out of its group: one that ends with the group's threads still running may be aborted."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def require_same_step(accelerator: "Accelerator", step: int, path: Path | None) -> None:
