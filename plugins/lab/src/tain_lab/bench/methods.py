@@ -9,6 +9,7 @@ import attrs
 import torch
 from torch import Tensor
 
+import tain
 from tain import Constraint, Finetunable, Generator, Mirrored, Refined
 from tain_lab.bench.kept import Kept, Part
 from tain_lab.bench.models import TRAINING, build
@@ -20,7 +21,7 @@ from tain_lab.sampling import draw
 from tain_lab.settings import Settings
 from tain_lab.training import fit
 
-__all__ = ["METHODS", "Methods", "baseline_steps"]
+__all__ = ["METHODS", "Methods", "baseline_steps", "learned_maps"]
 
 METHODS = ("baseline", "NAMM", "NAMM finetuned", "NAMM refined", "exact map")
 
@@ -37,6 +38,11 @@ def baseline_steps(stages: list[Stage], pace: float) -> int:
     95
     """
     return steps_within(stages, pace / _MARGIN)
+
+
+def learned_maps() -> Any:
+    """The package of the neural mirror map, as the catalogue tells: the lab needs no plugin by itself."""
+    return import_module(tain.find("mirror-map", "neural-mirror-map").target.__module__.partition(".")[0])
 
 
 @final
@@ -63,7 +69,7 @@ class Methods:
         self._entry, self._name, self._rule, self._train = entry, name, rule, train
         self._settings, self._kept = settings, kept
         self._shape = tuple(train.shape[1:])
-        self._namm: Any = import_module("tain_namm")
+        self._namm = learned_maps()
         self._recipe = self._namm.recipe(rule)
         self._exact = exact_map(rule, self._shape)
         self.parts: dict[str, Part[Any]] = {}

@@ -9,7 +9,6 @@ Source: Neural Approximate Mirror Maps for Constrained Diffusion Models, https:/
 """
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from tain import Constraint
 from tain_lab.bench.discrepancy import gaussian_mmd, kernel_distance
 from tain_lab.bench.kept import Kept
 from tain_lab.bench.lite0 import INSTALL, available, lite0_features
-from tain_lab.bench.methods import METHODS, Methods
+from tain_lab.bench.methods import METHODS, Methods, learned_maps
 from tain_lab.bench.namm_pictures import ACROSS, Shown, picture
 from tain_lab.bench.namm_verdict import improvement, verdict
 from tain_lab.bench.record import Bench, BenchSettings, Figures, Result
@@ -119,7 +118,7 @@ def _quality(candidates: Mapping[str, Tensor], held_out: Tensor) -> dict[str, di
 
 def _weight(case: str) -> float:
     """The paper's lambda."""
-    namm: Any = import_module("tain_namm")
+    namm = learned_maps()
     return float(namm.recipe(case, namm.PAPER).mirror["constraint_weight"])
 
 
