@@ -12,6 +12,7 @@ from torch.autograd import grad
 from tain.capabilities import supports
 from tain.constraints import Constraint, Residual
 from tain.errors import ConfigurationError
+from tain.rows import inner, per_row
 
 __all__ = ["Jacobian", "equations", "shortest"]
 
@@ -55,7 +56,7 @@ class Jacobian:
     def times(self, p: Tensor) -> Tensor:
         """J p: (B, *S) to (B, K)."""
         if self._one:
-            return (self._pulled * p).unsqueeze(-1).flatten(1).sum(1, keepdim=True)
+            return inner(self._pulled, p)[:, None]
         if not self._pulled.requires_grad:
             return torch.zeros_like(self.values)
         (product,) = grad(self._pulled, self._weights, p, retain_graph=True, materialize_grads=True)
@@ -63,7 +64,7 @@ class Jacobian:
 
     def transposed_times(self, u: Tensor) -> Tensor:
         """J' u: (B, K) to (B, *S)."""
-        return _each(u[:, 0], self._pulled) if self._one else self._pull(u)
+        return per_row(u[:, 0], self._pulled) * self._pulled if self._one else self._pull(u)
 
     def _pull(self, u: Tensor, create_graph: bool = False) -> Tensor:
         (slope,) = grad(self._values, self._x, u, retain_graph=True, create_graph=create_graph, materialize_grads=True)
@@ -77,26 +78,17 @@ def shortest(jacobian: Jacobian, wanted: Tensor, iterations: int = _ITERATIONS) 
     """
     rounding = torch.finfo(wanted.dtype).eps
     rest, slope = wanted, jacobian.transposed_times(wanted)
-    v, direction, square = torch.zeros_like(slope), slope, _square(slope)
-    enough, noise = rounding * _square(wanted), (30 * rounding) ** 2 * square
+    v, direction, square = torch.zeros_like(slope), slope, inner(slope, slope)
+    enough, noise = rounding * inner(wanted, wanted), (30 * rounding) ** 2 * square
     for _ in range(iterations):
-        on = (_square(rest) > enough) & (square > noise)
+        on = (inner(rest, rest) > enough) & (square > noise)
         if not on.any():
             break
         image = jacobian.times(direction)
-        length = torch.where(on, square / _square(image), 0)
-        v = v + _each(length, direction)
-        rest = rest - _each(length, image)
+        length = torch.where(on, square / inner(image, image), 0)
+        v = v + per_row(length, v) * direction
+        rest = rest - per_row(length, rest) * image
         slope, before = jacobian.transposed_times(rest), square
-        square = torch.where(on, _square(slope), 0)  # a row that has stopped takes no part any more
-        direction = slope + _each(torch.where(on, square / before, 0), direction)
+        square = torch.where(on, inner(slope, slope), 0)  # a row that has stopped takes no part any more
+        direction = slope + per_row(torch.where(on, square / before, 0), slope) * direction
     return v
-
-
-def _square(v: Tensor) -> Tensor:
-    return v.unsqueeze(-1).flatten(1).square().sum(1)
-
-
-def _each(factors: Tensor, v: Tensor) -> Tensor:
-    """Each row times its own number."""
-    return factors.reshape(-1, *[1] * (v.ndim - 1)) * v

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd import grad
 
+from tain.rows import per_row
+
 __all__ = ["Linearisation"]
 
 
@@ -55,7 +57,7 @@ class Linearisation:
         y, size = self._y.detach(), torch.finfo(z.dtype).eps ** (1 / 3)  # where rounding and curvature are alike
         length = z.flatten(1).norm(dim=1).clamp_min(torch.finfo(z.dtype).tiny ** 0.5)
         size = size * torch.maximum(y.flatten(1).norm(dim=1), self._scale.norm()) / length
-        width = size.reshape(-1, *[1] * (z.ndim - 1))
+        width = per_row(size, z)
         with torch.no_grad():
             change = self._function(y + width * z) - self._function(y - width * z)
-        return change / (2 * size.reshape(-1, *[1] * (change.ndim - 1)))
+        return change / (2 * per_row(size, change))

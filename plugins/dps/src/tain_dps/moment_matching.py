@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd import grad
 
 from tain import Field
-from tain_dps.conjugate_gradients import conjugate_gradients
+from tain.conjugate_gradients import conjugate_gradients
 from tain_dps.likelihood import Likelihood
 from tain_dps.linearisation import Linearisation
 from tain_dps.reverse_process import Level

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from tain import ConfigurationError, Field, Legendre, Projectable, Target, supports
+from tain.rows import per_row
 from tain_langevin.chains import MarkovChains
 from tain_langevin.coordinates import Coordinates
 from tain_langevin.density import LogDensity
-from tain_langevin.walk import Walk, per_row
+from tain_langevin.walk import Walk
 
 __all__ = ["HitAndRun"]
 

@@ -4,7 +4,7 @@ import abc
 
 from torch import Tensor
 
-__all__ = ["Walk", "per_row"]
+__all__ = ["Walk"]
 
 
 class Walk(abc.ABC):
@@ -28,18 +28,8 @@ class Walk(abc.ABC):
     def step(self, normal: Tensor, uniform: Tensor) -> Tensor:
         """One step of each chain, from numbers (C, normals), (C, uniforms); how likely it was accepted, (C,)."""
 
-    def adapt(self, acceptance: Tensor, left: int) -> None:  # noqa: B027  # most chains have nothing to learn
+    def adapt(self, acceptance: Tensor, left: int) -> None:  # noqa: B027 (most walks have nothing to learn)
         """Learn from a step that was accepted with these probabilities, (C,); `left` more are to come."""
 
-    def tune(self, pilots: "Walk") -> None:  # noqa: B027
+    def tune(self, pilots: "Walk") -> None:  # noqa: B027 (nor to take over)
         """Take over what other chains have learnt."""
-
-
-def per_row(factor: Tensor, x: Tensor) -> Tensor:
-    """Numbers (C,), shaped to be multiplied with x (C, *S).
-
-    >>> import torch
-    >>> per_row(torch.ones(3), torch.zeros(3, 2, 2)).shape
-    torch.Size([3, 1, 1])
-    """
-    return factor.reshape(-1, *[1] * (x.ndim - 1))

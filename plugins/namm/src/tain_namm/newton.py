@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from tain import ConfigurationError
+from tain.conjugate_gradients import conjugate_gradients
+from tain.rows import inner
 
 __all__ = ["solve"]
 
@@ -43,7 +45,7 @@ def solve(function: Callable[[Tensor], Tensor], y: Tensor, start: Tensor, tolera
                 return x
             if step == max_steps:
                 break
-            towards = _conjugate_gradients(image, at, residual)
+            towards = _towards(image, at, residual)
         x[missing] = _halved(function, y[missing], x[missing], towards, residual, far)
         missing = missing[far]
     worst = int(residual.flatten(1).abs().amax(1).argmax())
@@ -53,22 +55,15 @@ def solve(function: Callable[[Tensor], Tensor], y: Tensor, start: Tensor, tolera
     )
 
 
-def _conjugate_gradients(image: Tensor, at: Tensor, residual: Tensor) -> Tensor:
-    """The d with J d = residual, about: rows stop where the error is a hundredth of it."""
-    d, error = torch.zeros_like(residual), residual.clone()
-    direction, size = error, _dot(error, error)
-    enough = 1e-4 * size.clamp(max=1) * size  # ever more exact, so that steps converge faster than linearly
-    for _ in range(_PRODUCTS):
-        if not (size > enough).any():
-            break
+def _towards(image: Tensor, at: Tensor, residual: Tensor) -> Tensor:
+    """The d with J d = residual, about: the nearer to the solution the more exactly, so that steps converge fast."""
+
+    def times(direction: Tensor) -> Tensor:
         (product,) = torch.autograd.grad(image, at, direction, retain_graph=True)
-        going = (size > enough) & (_dot(direction, product) > 0)
-        length = torch.where(going, size / _dot(direction, product), 0)
-        d, error = d + _of(length, d) * direction, error - _of(length, d) * product
-        smaller = _dot(error, error)
-        direction = error + _of(torch.where(going, smaller / size, 0), d) * direction
-        size = torch.where(going, smaller, 0)
-    return d
+        return product
+
+    tolerance = 1e-2 * inner(residual, residual).clamp(max=1).sqrt()
+    return conjugate_gradients(times, residual, _PRODUCTS, tolerance)
 
 
 @torch.no_grad()
@@ -76,23 +71,15 @@ def _halved(
     function: Callable[[Tensor], Tensor], y: Tensor, x: Tensor, towards: Tensor, residual: Tensor, far: Tensor
 ) -> Tensor:
     """x - t towards, with the first t of 1, 1/2, 1/4, ... that brings a row nearer; rows not `far` stay."""
-    before, open_rows, result = _dot(residual, residual), far.clone(), x.clone()
+    before, open_rows, result = inner(residual, residual), far.clone(), x.clone()
     length = 1.0
     for _ in range(_HALVINGS):
         tried = x - length * towards
         error = function(tried) - y
-        better = open_rows & (_dot(error, error) < (1 - 1e-4 * length) * before)
+        better = open_rows & (inner(error, error) < (1 - 1e-4 * length) * before)
         result[better] = tried[better]
         open_rows = open_rows & ~better
         if not open_rows.any():
             break
         length /= 2
     return result
-
-
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return (a * b).flatten(1).sum(1)
-
-
-def _of(factor: Tensor, like: Tensor) -> Tensor:
-    return factor.reshape(-1, *[1] * (like.ndim - 1))

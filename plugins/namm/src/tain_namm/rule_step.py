@@ -8,6 +8,7 @@ from torch.autograd.function import once_differentiable
 
 from tain import Constraint
 from tain.jacobian import Jacobian, shortest
+from tain.rows import per_row
 from tain_namm.units import Units
 
 __all__ = ["rule_step"]
@@ -58,7 +59,7 @@ def rule_step(constraint: Constraint, units: Units, u: Tensor, longest: float) -
         jacobian = Jacobian(constraint, units.restored(u.detach().clone()), units.scale)
         step = -shortest(jacobian, jacobian.values, _ITERATIONS)
         share = longest / step.flatten(1).square().mean(1).sqrt().clamp(min=longest)
-        share = torch.where(share.isfinite(), share, 0).reshape(-1, *[1] * (u.ndim - 1))
+        share = per_row(torch.where(share.isfinite(), share, 0), u)
         step = torch.where(share > 0, share * step, 0)  # not 0 times NaN
     return _RuleStep.apply(u, step.to(u.dtype), share, jacobian)
 

@@ -8,10 +8,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from tain.rows import inner, per_row
+
 __all__ = ["conjugate_gradients"]
 
 
-def conjugate_gradients(times: Callable[[Tensor], Tensor], wanted: Tensor, iterations: int, tolerance: float) -> Tensor:
+def conjugate_gradients(
+    times: Callable[[Tensor], Tensor], wanted: Tensor, iterations: int, tolerance: float | Tensor
+) -> Tensor:
     """v with M v near to `wanted`, for a symmetric positive definite matrix M of each row.
 
     A row stops where |wanted - M v| is at most `tolerance` |wanted|, or where M turns out not to be positive: what it
@@ -21,7 +25,7 @@ def conjugate_gradients(times: Callable[[Tensor], Tensor], wanted: Tensor, itera
         times: M times (B, *S), each row by its own matrix.
         wanted: (B, *S).
         iterations: the most products of a row.
-        tolerance: relative size of the rest.
+        tolerance: relative size of the rest, one number or (B,).
 
     Example:
         >>> diagonal = torch.tensor([1.0, 2.0, 4.0])
@@ -29,28 +33,18 @@ def conjugate_gradients(times: Callable[[Tensor], Tensor], wanted: Tensor, itera
         tensor([[1.0000, 0.5000, 0.2500]])
     """
     v, rest, direction = torch.zeros_like(wanted), wanted, wanted
-    square = _inner(rest, rest)
+    square = inner(rest, rest)
     enough = tolerance**2 * square
-    on = square > enough
     for _ in range(iterations):
+        on = square > enough
         if not bool(on.any()):
             break
         image = times(direction)
-        curvature = _inner(direction, image)
-        on = on & (curvature > 0) & curvature.isfinite()  # a row that has stopped takes no part any more
-        length = torch.where(on, square / curvature, 0)
-        v = v + _each(length, direction)
-        rest = rest - _each(length, image)
-        before, square = square, torch.where(on, _inner(rest, rest), square)
-        direction = torch.where(_each(on, torch.ones_like(rest)).bool(), rest + _each(square / before, direction), 0)
-        on = on & (square > enough)
+        curvature = inner(direction, image)
+        on = on & (curvature > 0) & curvature.isfinite()
+        length = per_row(torch.where(on, square / curvature, 0), v)
+        v = v + length * direction
+        rest = rest - length * image
+        before, square = square, torch.where(on, inner(rest, rest), 0)  # a row that has stopped takes no part any more
+        direction = torch.where(per_row(on, v), rest + per_row(square / before, v) * direction, 0)
     return v
-
-
-def _inner(a: Tensor, b: Tensor) -> Tensor:
-    return (a * b).flatten(1).sum(1)
-
-
-def _each(factors: Tensor, v: Tensor) -> Tensor:
-    """Each row times its own number."""
-    return factors.reshape(-1, *[1] * (v.ndim - 1)) * v
