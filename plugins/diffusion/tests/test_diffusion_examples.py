@@ -1,27 +1,21 @@
 """The examples in docstrings and in the README run."""
 
-import doctest
-import importlib
-import pkgutil
-import re
 from pathlib import Path
 
 import pytest
 
 import tain_diffusion
+from tain.testing.documents import check_docstrings, modules_of, python_blocks
 
-MODULES = [module.name for module in pkgutil.iter_modules(tain_diffusion.__path__, "tain_diffusion.")]
+FOLDER = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", modules_of(tain_diffusion))
 def test_docstring_examples(name):
-    assert doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS).failed == 0
+    check_docstrings(name)
 
 
 def test_readme_examples(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = (Path(__file__).parents[1] / "README.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert blocks
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})
+    for block in python_blocks(FOLDER / "README.md"):
+        exec(block, {})

@@ -13,10 +13,10 @@ from tain_dps import Blur, DeepInverse, Downsample, RadialFourier, RandomProject
 class Halves:
     """Stands for a linear physics object of DeepInverse: the first half of each sample, doubled."""
 
-    def A(self, x, **_):  # noqa: N802
+    def A(self, x, **_):  # noqa: N802 (as DeepInverse names it)
         return 2 * x[..., : x.shape[-1] // 2]
 
-    def A_adjoint(self, y, **_):  # noqa: N802
+    def A_adjoint(self, y, **_):  # noqa: N802 (as DeepInverse names it)
         return torch.cat((2 * y, torch.zeros_like(y)), -1)
 
 
@@ -136,11 +136,11 @@ def test_wrong_shapes_are_refused(operator, shape):
 
 def test_physics_without_adjoint_and_of_several_tensors():
     class Square:
-        def A(self, x):  # noqa: N802
+        def A(self, x):  # noqa: N802 (as DeepInverse names it)
             return x.square()
 
     class Two:
-        def A(self, x):  # noqa: N802
+        def A(self, x):  # noqa: N802 (as DeepInverse names it)
             return [x, x]
 
     assert torch.equal(DeepInverse(Square())(torch.full((1, 2), 3.0)), torch.full((1, 2), 9.0))

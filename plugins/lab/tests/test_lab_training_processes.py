@@ -2,9 +2,6 @@
 
 import contextlib
 import json
-import os
-import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 import tain
 from tain.randomness import generator
+from tain.testing.processes import run_processes
 from tain_lab import fit
 from tain_lab.batches import share_of
 from tain_lab.processes import require_same_step
@@ -57,26 +55,7 @@ def results(single, tmp_path_factory):
     stopped.loss = dies
     with pytest.raises(single.KilledError):
         fit(stopped, data, single.SETTINGS, condition=condition, checkpoint=home / "resumed", progress=False)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    place |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", str(PROCESS), str(home), str(number)],
-            env=os.environ | place | {"RANK": str(number), "LOCAL_RANK": str(number)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(2)
-    ]
-    try:
-        complaints = [process.communicate(timeout=300)[1] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], "\n".join(complaints)
+    run_processes(PROCESS, str(home))
     return home, [json.loads((home / f"result-{number}.json").read_text()) for number in range(2)]
 
 

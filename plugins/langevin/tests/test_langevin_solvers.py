@@ -111,7 +111,10 @@ def test_uniform_points_of_a_triangle():
 def test_matrices_are_samples_too(mirror):
     rule = mirror.constraint
     n = rule.event_shape[0]
-    log_prob = lambda x: x.double().logdet() - x.diagonal(dim1=1, dim2=2).sum(1)  # noqa: E731
+
+    def log_prob(x):
+        return x.double().logdet() - x.diagonal(dim1=1, dim2=2).sum(1)
+
     found = DualLangevin(**QUICK, start=interior(rule)).solve(tain.Target(log_prob, mirror), rng=0)
     assert found.result.shape == (32 * 400, n, n)
     assert rule.contains(found.result).all()

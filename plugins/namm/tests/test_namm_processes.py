@@ -1,13 +1,12 @@
 """Two processes train as one does: the same weights in both, and the gradients, of second order as well, of one."""
 
 import json
-import os
-import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tain.testing.processes import run_processes
 
 PROCESS = Path(__file__).with_name("parallel_process.py")
 
@@ -26,26 +25,7 @@ def single():
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     home = tmp_path_factory.mktemp("processes")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
-    place |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", str(PROCESS), str(home), str(number)],
-            env=os.environ | place | {"RANK": str(number), "LOCAL_RANK": str(number)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(2)
-    ]
-    try:
-        complaints = [process.communicate(timeout=300)[1] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], "\n".join(complaints)
+    run_processes(PROCESS, str(home))
     return [json.loads((home / f"result-{number}.json").read_text()) for number in range(2)]
 
 

@@ -1,8 +1,5 @@
 """The plugin as tain sees it, its examples, and those of docstrings and README."""
 
-import doctest
-import importlib
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +8,10 @@ import pytest
 
 import tain
 import tain_science
+from tain.testing.documents import check_docstrings, modules_of, python_blocks
 from tain_science.examples import EXAMPLES
 
 FOLDER = Path(__file__).parent.parent
-MODULES = sorted(path.stem for path in (FOLDER / "src" / "tain_science").glob("*.py"))
 
 
 def test_every_component_has_examples_of_its_class():
@@ -40,13 +37,12 @@ def test_importing_the_plugin_imports_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", ["tain_science", *modules_of(tain_science)])
 def test_examples_of_docstrings(module):
-    name = "tain_science" if module == "__init__" else f"tain_science.{module}"
-    assert doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS).failed == 0
+    check_docstrings(module)
 
 
 def test_examples_of_the_readme():
     session = {"__name__": "readme"}
-    for block in re.findall(r"```python\n(.*?)```", (FOLDER / "README.md").read_text(encoding="utf-8"), re.DOTALL):
-        exec(compile(block, "README.md", "exec"), session)
+    for block in python_blocks(FOLDER / "README.md"):
+        exec(block, session)
