@@ -62,7 +62,7 @@ class Experiment:
     map: Annotated[dict[str, Any] | None, Field("the mirror map, if it is to be learned")] = None
     training: Settings = Settings()  # noqa: RUF009 (a frozen record may be shared)
     finetuning: Annotated[bool | FinetuningSettings, Field("whether to train a learned map on generated images")] = True
-    samples: SampleSettings = SampleSettings()  # noqa: RUF009
+    samples: SampleSettings = SampleSettings()  # noqa: RUF009 (likewise)
     baseline: Annotated[
         bool | BaselineSettings, Field("whether to train the same generator without a mirror map as well")
     ] = True

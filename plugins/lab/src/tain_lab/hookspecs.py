@@ -9,7 +9,7 @@ __all__: list[str] = []
 
 
 @hookspec
-def tain_datasets() -> Iterable[Component]:  # type: ignore[empty-body]
+def tain_datasets() -> Iterable[Component]:
     """The simulators of data that this plugin provides, which `tain simulate` runs.
 
     The class of a record is a `tain_lab.datasets.Dataset`. No plugin needs tain-lab for this: without it, the hook is

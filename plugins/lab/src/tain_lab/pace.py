@@ -7,7 +7,10 @@ from itertools import pairwise
 import attrs
 import torch
 
-__all__ = ["Stage", "paces_of", "steps_within"]
+__all__ = ["Stage", "Training", "paces_of", "steps_within"]
+
+Training = Callable[[int, Callable[[int], None]], object]
+"""Takes a number of steps, and what is to be called after each of them."""
 
 _ROUNDS = 3
 _FIRST = 2  # steps of a round that are not timed: they fill caches, and may compile
@@ -29,7 +32,7 @@ class Stage:
     pace: float
 
 
-def paces_of(trainings: Mapping[str, Callable[[int, Callable[[int], None]], object]]) -> dict[str, float]:
+def paces_of(trainings: Mapping[str, Training]) -> dict[str, float]:
     """Seconds of one step of each training: the quickest of nine, since other work on the machine only adds.
 
     The trainings take turns, so that none of them has a quieter machine than the others. Without an accelerator it is
@@ -43,11 +46,17 @@ def paces_of(trainings: Mapping[str, Callable[[int, Callable[[int], None]], obje
     quickest = dict.fromkeys(trainings, float("inf"))
     for _ in range(_ROUNDS):
         for name, train in trainings.items():
-            times: list[float] = []
-            train(_FIRST + _TIMED, lambda _, times=times: times.append(clock()))  # type: ignore[misc]
+            times = _times(train, clock)
             taken = (later - earlier for earlier, later in pairwise(times[_FIRST - 1 :]))
             quickest[name] = min(quickest[name], *taken)
     return quickest
+
+
+def _times(train: Training, clock: Callable[[], float]) -> list[float]:
+    """When each of a few steps was done."""
+    times: list[float] = []
+    train(_FIRST + _TIMED, lambda _: times.append(clock()))
+    return times
 
 
 def steps_within(stages: list[Stage], pace: float) -> int:

@@ -23,7 +23,7 @@ from tain_lab.arrays import read_array, write_array
 from tain_lab.experiment import Experiment
 from tain_lab.experiment_tables import BaselineSettings
 from tain_lab.finetuning import finetune
-from tain_lab.pace import Stage, paces_of, steps_within
+from tain_lab.pace import Stage, Training, paces_of, steps_within
 from tain_lab.preparation import Prepared
 from tain_lab.run_folder import RunFolder
 from tain_lab.sampling import draw
@@ -35,7 +35,6 @@ from tain_lab.training_data import mirror_images
 __all__ = ["Stages"]
 
 C = TypeVar("C", bound=Configured)
-Training = Callable[[int, Callable[[int], None]], object]
 
 _MEASURED = 1000  # held-out rows, and images, that the bounds of a learned map are taken on
 

@@ -29,8 +29,8 @@ def axis_modes(size: int, distance: float, center: float = 0.0) -> Tensor:
     >>> axis_modes(2, 0.5)
     tensor([[ 0.5000,  0.0000],
             [ 0.0000,  0.5000],
-            [-0.5000, -0.0000],
-            [-0.0000, -0.5000]])
+            [-0.5000,  0.0000],
+            [ 0.0000, -0.5000]])
     """
     axes = distance * torch.eye(size)
     return center + torch.cat((axes, -axes))

@@ -66,7 +66,7 @@ def _network() -> Any:
     if sha256(file.read_bytes()).hexdigest() != _SHA256:
         raise DataError(f"{file}: is not the published file of weights. Install the package anew.")
     # The weights exist in this format only. These very bytes are known, and nothing but tensors is read from them.
-    state = torch.load(file, map_location="cpu", weights_only=True)  # noqa: TID251
+    state = torch.load(file, map_location="cpu", weights_only=True)  # noqa: TID251 (see above)
     network: nn.Module = layers.EfficientNet.from_name("efficientnet-lite0")
     network.load_state_dict(state)
     return network.requires_grad_(False).eval()
