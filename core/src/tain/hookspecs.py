@@ -34,7 +34,7 @@ hookimpl: Any = pluggy.HookimplMarker("tain")
 
 
 @hookspec
-def tain_constraints() -> Iterable[Component]:  # type: ignore[empty-body]
+def tain_constraints() -> Iterable[Component]:
     """The constraints that this plugin provides.
 
     Example:
@@ -47,7 +47,7 @@ def tain_constraints() -> Iterable[Component]:  # type: ignore[empty-body]
 
 
 @hookspec
-def tain_mirror_maps() -> Iterable[Component]:  # type: ignore[empty-body]
+def tain_mirror_maps() -> Iterable[Component]:
     """The mirror maps that this plugin provides.
 
     Example:
@@ -60,7 +60,7 @@ def tain_mirror_maps() -> Iterable[Component]:  # type: ignore[empty-body]
 
 
 @hookspec
-def tain_generators() -> Iterable[Component]:  # type: ignore[empty-body]
+def tain_generators() -> Iterable[Component]:
     """The generators that this plugin provides.
 
     Example:
@@ -73,7 +73,7 @@ def tain_generators() -> Iterable[Component]:  # type: ignore[empty-body]
 
 
 @hookspec
-def tain_solvers() -> Iterable[Component]:  # type: ignore[empty-body]
+def tain_solvers() -> Iterable[Component]:
     """The solvers that this plugin provides.
 
     Example:
@@ -86,9 +86,7 @@ def tain_solvers() -> Iterable[Component]:  # type: ignore[empty-body]
 
 
 @hookspec
-def tain_mirror_for(  # type: ignore[empty-body]
-    constraint: "Constraint", event_shape: tuple[int, ...] | None
-) -> Iterable["MirrorMap"]:
+def tain_mirror_for(constraint: "Constraint", event_shape: tuple[int, ...] | None) -> Iterable["MirrorMap"]:
     """Mirror maps that fit `constraint`, the best first; nothing if this plugin has none.
 
     `event_shape` is the shape of one sample if whoever asks takes a map that has to be trained, else None. A plugin

@@ -101,11 +101,11 @@ class LangevinWalk(Walk, abc.ABC):
         """What a step from y, (C, m), needs; not finite where the density or its gradient is not."""
 
     @property
-    def x(self) -> Tensor:  # type: ignore[override]
+    def x(self) -> Tensor:  # type: ignore[override]  # it follows from the state
         return self._state.x
 
     @property
-    def step_size(self) -> float:  # type: ignore[override]
+    def step_size(self) -> float:  # type: ignore[override]  # it is being learnt
         return float(self._size.value)
 
     def adapt(self, acceptance: Tensor, left: int) -> None:

@@ -57,7 +57,7 @@ class NeuralMirrorMap(Finetunable):
     steps on the rule (`unrolled_steps`), and adds a correction to each, by a "unet" or the source's "resnet", which is
     told the step. With `unrolled_steps=0`, as in the source, it is told nothing; with `residual=False`, the inverse is
     the bare network. Of vectors, all but the icnn are residual perceptrons. Icnn and unet take 2 x 2 pixels as one with
-    more channels where the size allows it, which is some four times cheaper (`patch=1`: not).
+    more channels where the size allows it, which is cheaper (`patch=1`: not).
 
     The steps' derivatives are Gauss and Newton's approximation too: those of `inverse` and of the losses are exact
     where the rule is linear. They cannot be differentiated again.

@@ -50,8 +50,10 @@ class CountingNetwork(Configured):
             for layer in self.layers:
                 assert isinstance(layer, nn.Conv2d)
                 nn.init.kaiming_normal_(layer.weight)
-                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-            nn.init.constant_(self.density.bias, math.log(math.expm1(4**stages / 256)))  # type: ignore[arg-type]
+                assert layer.bias is not None
+                nn.init.zeros_(layer.bias)
+            assert self.density.bias is not None
+            nn.init.constant_(self.density.bias, math.log(math.expm1(4**stages / 256)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Counts: (B, channels, H, W) to (B,).
