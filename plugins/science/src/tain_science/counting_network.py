@@ -61,10 +61,18 @@ class CountingNetwork(Configured):
         Raises:
             ShapeError: images of other channels.
         """
+        return self.cells(x).flatten(1).sum(1)
+
+    def cells(self, x: Tensor) -> Tensor:
+        """How much of the count each cell of the image has: (B, channels, H, W) to (B, 1, h, w).
+
+        Raises:
+            ShapeError: images of other channels.
+        """
         if x.ndim != 4 or x.shape[1] != self.channels:
             raise ShapeError(
                 f"CountingNetwork: images have shape {tuple(x.shape)}, but must have (B, {self.channels}, H, W)."
             )
         for layer in self.layers:
             x = gelu(layer(x))
-        return softplus(self.density(x)).flatten(1).sum(1)
+        return softplus(self.density(x))
